@@ -1,0 +1,28 @@
+/** Throws `signal.reason` when the signal has aborted: the check before each piece of work. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw signal.reason
+}
+
+/** True when `error` is what an aborted `signal` rejects with, so that a cancellation is never reported as a failure. */
+export function isAbortOf(signal: AbortSignal | undefined, error: unknown): boolean {
+  return signal !== undefined && signal.aborted && error === signal.reason
+}
+
+/** Settles as `work` does, or rejects with `signal.reason` as soon as the signal aborts; the work itself is not stopped. */
+export function raceAbort<Result>(work: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
+  if (signal === undefined) return work
+  if (signal.aborted) {
+    work.catch(() => {})
+    return Promise.reject(signal.reason)
+  }
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}
+
+/** Lets timers, input and aborts run: call it between pieces of long synchronous work. */
+export function yieldToEventLoop(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0))
+}

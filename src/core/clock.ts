@@ -1,0 +1,31 @@
+import { throwIfAborted } from './abort.ts'
+
+/** Where time comes from. Give one to whatever must be replayed or tested; the default is {@link systemClock}. */
+export interface Clock {
+  /** Milliseconds since 1970-01-01 UTC: for records. It may jump. */
+  now(): number
+  /** Milliseconds from an arbitrary start, never going back: for durations. */
+  monotonicMs(): number
+  /** Resolves after `ms` milliseconds; rejects with `signal.reason` as soon as `signal` aborts. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+/** The platform's clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    throwIfAborted(signal)
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => {
+        clearTimeout(timer)
+        reject(signal?.reason)
+      }
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve()
+      }, ms)
+      signal?.addEventListener('abort', onAbort, { once: true })
+    })
+  },
+}

@@ -1,0 +1,29 @@
+/** The nearest of `known` to a misspelled name by edit distance, or undefined when none is near: for "Did you mean". */
+export function nearestName(name: string, known: Iterable<string>): string | undefined {
+  let nearest: string | undefined
+  let least = Math.max(2, Math.ceil(name.length / 3)) + 1
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
+    if (distance < least) {
+      least = distance
+      nearest = candidate
+    }
+  }
+  return nearest
+}
+
+/** Levenshtein, one row at a time. */
+function editDistance(from: string, to: string): number {
+  const row = Array.from({ length: to.length + 1 }, (_, index) => index)
+  for (let left = 1; left <= from.length; left++) {
+    let diagonal = row[0] as number
+    row[0] = left
+    for (let right = 1; right <= to.length; right++) {
+      const above = row[right] as number
+      const substitution = diagonal + (from[left - 1] === to[right - 1] ? 0 : 1)
+      row[right] = Math.min(substitution, above + 1, (row[right - 1] as number) + 1)
+      diagonal = above
+    }
+  }
+  return row[to.length] as number
+}

@@ -1,0 +1,33 @@
+/**
+ * One column of one batch as typed arrays: what every hot loop of the library reads. It is a view of the Arrow batch where Arrow's layout
+ * allows it (numbers, times in doubles, dictionary codes), otherwise a copy of that one column of that one batch.
+ *
+ * `nulls[i]` is 1 where row i is null; absent when there is none. The value under a null is 0, NaN or code -1 and means nothing.
+ */
+export type Column = NumberColumn | BooleanColumn | TextColumn | TimeColumn
+
+interface ColumnBase {
+  readonly length: number
+  readonly nulls?: Uint8Array
+}
+/** `integer` promises whole numbers within int32. */
+export interface NumberColumn extends ColumnBase {
+  readonly kind: 'number' | 'integer'
+  readonly values: Float64Array | Float32Array | Int32Array
+}
+/** 0 or 1. */
+export interface BooleanColumn extends ColumnBase {
+  readonly kind: 'boolean'
+  readonly values: Uint8Array
+}
+/** Row i is `dictionary[codes[i]]`; -1 is null. Entries of the dictionary are distinct; not all need occur. */
+export interface TextColumn extends ColumnBase {
+  readonly kind: 'text'
+  readonly codes: Int32Array
+  readonly dictionary: readonly string[]
+}
+/** Milliseconds since 1970 UTC, whole. */
+export interface TimeColumn extends ColumnBase {
+  readonly kind: 'time'
+  readonly values: Float64Array
+}
