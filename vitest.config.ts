@@ -9,7 +9,7 @@ const alias = [
   { find: /^millrace\/(.+)$/, replacement: `${source}$1/index.ts` },
 ]
 
-export default defineConfig({
+const config: ReturnType<typeof defineConfig> = defineConfig({
   test: {
     projects: [
       {
@@ -19,3 +19,5 @@ export default defineConfig({
     ],
   },
 })
+
+export default config

@@ -5,7 +5,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 
 /** True when `error` is what an aborted `signal` rejects with, so that a cancellation is never reported as a failure. */
 export function isAbortOf(signal: AbortSignal | undefined, error: unknown): boolean {
-  return signal !== undefined && signal.aborted && error === signal.reason
+  return signal?.aborted === true && error === signal.reason
 }
 
 /** Settles as `work` does, or rejects with `signal.reason` as soon as the signal aborts; the work itself is not stopped. */
