@@ -1,25 +1,11 @@
+import type { CalibrationBin, RocPoint } from '../metrics/curves.ts'
+
 /** A metric's value and, where it was asked for, its 95 % interval. */
 export interface MetricValue {
   readonly value: number
   readonly interval?: readonly [number, number]
 }
 export type MetricValues = Readonly<Record<string, MetricValue>>
-
-/** Rows whose prediction fell in (lower, upper]: what was predicted on average, what came true. */
-export interface CalibrationBin {
-  readonly lower: number
-  readonly upper: number
-  readonly count: number
-  readonly meanPrediction: number
-  readonly meanLabel: number
-}
-
-/** One point of the receiver operating characteristic. */
-export interface RocPoint {
-  readonly threshold: number
-  readonly falsePositiveRate: number
-  readonly truePositiveRate: number
-}
 
 /** The same metrics on the rows of one value of one column. */
 export interface Slice {
