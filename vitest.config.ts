@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url'
+import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
 
 const source = fileURLToPath(new URL('./src/', import.meta.url))
-/** Tests and examples import `millrace/...` as users do; here that is the source. */
+/** Tests import `millrace/...` as users do; here that is the source. */
 const alias = [
   { find: /^millrace$/, replacement: `${source}index.ts` },
   { find: /^millrace\/(storage\/file|storage\/indexeddb|ingest\/parquet|registry\/git)$/, replacement: `${source}$1.ts` },
@@ -14,7 +15,31 @@ const config: ReturnType<typeof defineConfig> = defineConfig({
     projects: [
       {
         resolve: { alias },
-        test: { name: 'node', include: ['test/{unit,conformance,property,docs}/**/*.test.ts'], testTimeout: 20_000 },
+        test: { name: 'node', include: ['test/{unit,conformance,docs}/**/*.test.ts'], testTimeout: 30_000 },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          testTimeout: 120_000,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({
+              launchOptions: {
+                executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
+                args: ['--no-sandbox', '--enable-unsafe-swiftshader', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+              },
+            }),
+            instances: [{ browser: 'chromium' }],
+          },
+        },
+      },
+      {
+        // What is tested here is the built package and the examples as a user runs them.
+        test: { name: 'examples', include: ['test/examples/**/*.test.ts'], testTimeout: 600_000, hookTimeout: 600_000, fileParallelism: false },
       },
     ],
   },

@@ -1,4 +1,4 @@
-import type { Json } from './json.ts'
+import type { Json } from './json-value.ts'
 
 /** A column that does not fit: what was expected of it, what came. */
 export interface ColumnMismatch {
@@ -33,6 +33,8 @@ export interface ErrorDetails {
   readonly SCHEMA_UNSUPPORTED: { readonly path: string; readonly type: string }
   readonly SCHEMA_MISMATCH: { readonly columns: readonly ColumnMismatch[] }
   readonly ROWS_REJECTED: { readonly rejected: number; readonly read: number; readonly sample: readonly Json[] }
+  /** A source that cannot be read: absent, or not in its format. */
+  readonly SOURCE_UNREADABLE: { readonly source: string; readonly reason: string }
   readonly COLUMN_NOT_FOUND: { readonly column: string; readonly nearest?: string }
   readonly DATASET_NOT_FOUND: { readonly name: string }
   readonly SPLIT_EMPTY: { readonly part: string; readonly rows: number }
@@ -47,8 +49,13 @@ export interface ErrorDetails {
   readonly RUN_FAILED: { readonly runId: string; readonly stage: string; readonly record: Json }
   readonly RUN_NOT_FOUND: { readonly runId: string }
   readonly RUN_EXISTS: { readonly runId: string }
+  /** A stage does not keep what every stage promises. */
+  readonly STAGE_CHECK_FAILED: { readonly stage: string; readonly check: string; readonly reason: string }
   // model, train, tfjs
   readonly BACKEND_UNAVAILABLE: { readonly backend: string; readonly reason: string }
+  /** The host's tfjs ran out of the memory that its backend can address. */
+  readonly BACKEND_OUT_OF_MEMORY: { readonly backend: string; readonly sizeBytes: number }
+  readonly LABEL_INVALID: { readonly target: string; readonly reason: string; readonly row?: number }
   readonly TRAINING_DIVERGED: { readonly epoch: number; readonly loss: string }
   readonly MODEL_KIND_UNKNOWN: { readonly kind: string; readonly known: readonly string[] }
   readonly MODEL_INVALID: { readonly reason: string }
@@ -58,13 +65,18 @@ export interface ErrorDetails {
   // registry
   readonly MODEL_NOT_FOUND: { readonly name: string; readonly version?: number; readonly alias?: string }
   readonly ALIAS_MOVED: { readonly name: string; readonly alias: string; readonly expectedVersion: number; readonly version: number | null }
+  readonly ALIAS_NOTHING_BEFORE: { readonly name: string; readonly alias: string; readonly version: number }
   readonly REGISTRY_BUSY: { readonly name: string; readonly attempts: number }
   // deploy
   readonly REQUEST_INVALID: { readonly reason: string; readonly path?: string }
   readonly PREDICTION_NOT_FOUND: { readonly id: string }
   readonly DEPLOYMENT_CLOSED: { readonly model: string }
+  readonly DEADLINE_EXCEEDED: { readonly deadlineMs: number }
   // monitor
   readonly MONITOR_STATE_MISMATCH: { readonly reason: string }
+  // testing
+  /** An implementation does not do what its contract says. */
+  readonly CONFORMANCE_FAILED: { readonly subject: string; readonly expected: string; readonly received: string }
 }
 
 /** One of the codes of {@link ErrorDetails}. */

@@ -1,7 +1,7 @@
 import { MillraceError } from './error.ts'
+import type { Json } from './json-value.ts'
 
-/** What JSON can say. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+export type { Json } from './json-value.ts'
 
 /**
  * One text for one value: keys sorted by UTF-16 unit, no white space, numbers as ECMAScript prints them (RFC 8785).

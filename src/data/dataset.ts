@@ -20,10 +20,14 @@ export interface Dataset<out Row extends object = object> {
   readonly digest: string
   readonly rowCount: number
   readonly columns: readonly ColumnType[]
-  /** In order, at most `batchRows` rows each (default: a chunk). Only the named columns are read. */
+  /**
+   * In order, at most `batchRows` rows each (default: a chunk). Only the named columns are read, and of `rows` (`start` inclusive, `end`
+   * exclusive; default all) only the chunks that hold them: training reads ranges in a shuffled order.
+   */
   batches(options?: {
     readonly columns?: readonly (keyof Row & string)[]
     readonly batchRows?: number
+    readonly rows?: { readonly start: number; readonly end: number }
     readonly signal?: AbortSignal
   }): AsyncIterable<RecordBatch>
   /** All of it in memory. */

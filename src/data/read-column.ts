@@ -1,13 +1,14 @@
 // The one place that takes Arrow memory apart.
 import type { Data } from 'apache-arrow/data'
-import { Type } from 'apache-arrow/enum'
+import { DateUnit, Precision, TimeUnit, Type } from 'apache-arrow/enum'
 import type { RecordBatch } from 'apache-arrow/recordbatch'
 import type { DataType, Dictionary } from 'apache-arrow/type'
 import type { Vector } from 'apache-arrow/vector'
 import { MillraceError } from '../core/error.ts'
-import { nearestName } from '../core/suggest.ts'
 import type { Column, TextColumn } from './column.ts'
+import { columnNotFound } from './column-not-found.ts'
 import type { ColumnKind } from './column-type.ts'
+import { decodeDictionary } from './text-dictionary.ts'
 
 /**
  * A column of a record batch as typed arrays.
@@ -17,17 +18,15 @@ import type { ColumnKind } from './column-type.ts'
 export function columnOf(batch: RecordBatch, name: string): Column {
   const vector = batch.getChild(name)
   if (vector === null) {
-    const names = batch.schema.fields.map((field) => field.name)
-    const nearest = nearestName(name, names)
-    throw new MillraceError('COLUMN_NOT_FOUND', {
-      message: `Expected a column "${name}". Received ${names.map((other) => `"${other}"`).join(', ')}.${nearest === undefined ? '' : ` Did you mean "${nearest}"?`}`,
-      details: nearest === undefined ? { column: name } : { column: name, nearest },
-    })
+    throw columnNotFound(
+      name,
+      batch.schema.fields.map((field) => String(field.name)),
+    )
   }
   return columnOfVector(vector, name)
 }
 
-/** The kind under which {@link columnOf} reads an Arrow type; undefined where it has none. */
+/** The kind under which {@link columnOf} reads an Arrow type; undefined where it has none. Arrow's Null reads as text without a value. */
 export function kindOfArrowType(type: DataType): ColumnKind | undefined {
   switch (type.typeId as Type) {
     case Type.Int: {
@@ -35,9 +34,10 @@ export function kindOfArrowType(type: DataType): ColumnKind | undefined {
       return bitWidth < 32 || (bitWidth === 32 && isSigned) ? 'integer' : 'number'
     }
     case Type.Float:
-      return 'number'
+      return (type as DataType & { readonly precision: Precision }).precision === Precision.HALF ? undefined : 'number'
     case Type.Utf8:
     case Type.LargeUtf8:
+    case Type.Null:
       return 'text'
     case Type.Bool:
       return 'boolean'
@@ -59,6 +59,8 @@ function columnOfVector(vector: Vector, name: string): Column {
       details: { path: name, type: String(vector.type) },
     })
   }
+  if (vector.length === 0) return emptyColumn(kind)
+  if ((vector.type.typeId as Type) === Type.Null) return nullColumn(vector.length)
   const nulls = nullsOf(vector)
   const base = nulls === undefined ? { length: vector.length } : { length: vector.length, nulls }
   switch (kind) {
@@ -76,11 +78,13 @@ function columnOfVector(vector: Vector, name: string): Column {
 }
 
 function nullsOf(vector: Vector): Uint8Array | undefined {
-  if (vector.nullCount === 0) return undefined
+  const throughDictionary = vector.data.some((data) => data.dictionary !== undefined && data.dictionary.nullCount > 0)
+  if (vector.nullCount === 0 && !throughDictionary) return undefined
   const nulls = new Uint8Array(vector.length)
   let start = 0
   for (const data of vector.data) {
-    if (data.nullCount > 0) for (let row = 0; row < data.length; row++) if (!isValid(data, row)) nulls[start + row] = 1
+    if (throughDictionary) for (let row = 0; row < data.length; row++) nulls[start + row] = vector.get(start + row) === null ? 1 : 0
+    else if (data.nullCount > 0) for (let row = 0; row < data.length; row++) if (!isValid(data, row)) nulls[start + row] = 1
     start += data.length
   }
   return nulls
@@ -128,31 +132,53 @@ function bitsOf(vector: Vector): Uint8Array {
   return values
 }
 
-const unitsPerMillisecond: Readonly<Record<number, number>> = { 0: 0.001, 1: 1, 2: 1e3, 3: 1e6 }
-
-/** 64-bit integers through two 32-bit halves (Arrow memory is little-endian, as every platform that runs this). */
+/** 64-bit integers through two 32-bit halves (Arrow memory is little-endian, as every platform that runs this). Finer units are rounded down. */
 function timesOf(vector: Vector): Float64Array {
   const values = new Float64Array(vector.length)
   const { unit, typeId } = vector.type as DataType & { readonly unit: number }
+  const isDate = (typeId as Type) === Type.Date
   let start = 0
   for (const data of vector.data) {
-    if ((typeId as Type) === Type.Date && unit === 0) {
+    const target = values.subarray(start, start + data.length)
+    if (isDate && unit === DateUnit.DAY) {
       const days = data.values as Int32Array
-      for (let row = 0; row < data.length; row++) values[start + row] = (days[row] as number) * 86_400_000
+      for (let row = 0; row < target.length; row++) target[row] = (days[row] as number) * 86_400_000
     } else {
       const source = data.values as BigInt64Array | Int32Array
-      const halves = new Int32Array(source.buffer, source.byteOffset, data.length * 2)
-      const divisor = (typeId as Type) === Type.Date ? 1 : (unitsPerMillisecond[unit] as number)
-      for (let row = 0; row < data.length; row++) {
-        values[start + row] = Math.floor(((halves[row * 2 + 1] as number) * 0x1_0000_0000 + ((halves[row * 2] as number) >>> 0)) / divisor)
-      }
+      millisecondsOf(new Int32Array(source.buffer, source.byteOffset, data.length * 2), isDate ? TimeUnit.MILLISECOND : unit, target)
     }
     start += data.length
   }
   return values
 }
 
+/** Exact in every unit: 64-bit nanoseconds do not fit a double, so the halves are divided apart (2^32 is 4,294 * 10^6 + 967,296). */
+function millisecondsOf(halves: Int32Array, unit: TimeUnit, target: Float64Array): void {
+  for (let row = 0; row < target.length; row++) {
+    const low = (halves[row * 2] as number) >>> 0
+    const high = halves[row * 2 + 1] as number
+    switch (unit) {
+      case TimeUnit.SECOND:
+        target[row] = (high * 0x1_0000_0000 + low) * 1000
+        break
+      case TimeUnit.MILLISECOND:
+        target[row] = high * 0x1_0000_0000 + low
+        break
+      case TimeUnit.MICROSECOND:
+        target[row] = high * 4_294_967 + Math.floor((high * 296 + low) / 1000)
+        break
+      default:
+        target[row] = high * 4294 + Math.floor((high * 967_296 + low) / 1_000_000)
+    }
+  }
+}
+
 function textOf(vector: Vector, nulls: Uint8Array | undefined): TextColumn {
+  const only = vector.data.length === 1 ? (vector.data[0] as Data) : undefined
+  if (only?.dictionary !== undefined) {
+    const { texts, distinct } = decodeDictionary(only.dictionary)
+    if (distinct) return textColumn(codesUnder(only, nulls), texts, nulls)
+  }
   const codes = new Int32Array(vector.length)
   const dictionary: string[] = []
   const codeOf = new Map<string, number>()
@@ -167,24 +193,48 @@ function textOf(vector: Vector, nulls: Uint8Array | undefined): TextColumn {
   }
   let start = 0
   for (const data of vector.data) {
-    const translate = data.dictionary === undefined ? undefined : dictionaryTranslation(data.dictionary, encode)
-    const indices = data.values as ArrayLike<number>
+    const translate = data.dictionary === undefined ? undefined : decodeDictionary(data.dictionary).texts.map(encode)
+    const indices = data.values as ArrayLike<number | bigint>
     for (let row = 0; row < data.length; row++) {
       if (nulls !== undefined && nulls[start + row] === 1) codes[start + row] = -1
-      else
-        codes[start + row] =
-          translate === undefined ? encode(vector.get(start + row) as string) : (translate[indices[row] as number] as number)
+      else if (translate === undefined) codes[start + row] = encode(vector.get(start + row) as string)
+      else codes[start + row] = translate[Number(indices[row])] as number
     }
     start += data.length
   }
-  return nulls === undefined
-    ? { kind: 'text', length: vector.length, codes, dictionary }
-    : { kind: 'text', length: vector.length, nulls, codes, dictionary }
+  return textColumn(codes, dictionary, nulls)
 }
 
-/** Decodes each entry of a dictionary once. */
-function dictionaryTranslation(dictionary: Vector, encode: (text: string) => number): Int32Array {
-  const translation = new Int32Array(dictionary.length)
-  for (let index = 0; index < dictionary.length; index++) translation[index] = encode((dictionary.get(index) as string | null) ?? '')
-  return translation
+function textColumn(codes: Int32Array, dictionary: readonly string[], nulls: Uint8Array | undefined): TextColumn {
+  return nulls === undefined
+    ? { kind: 'text', length: codes.length, codes, dictionary }
+    : { kind: 'text', length: codes.length, nulls, codes, dictionary }
+}
+
+/** The codes as they are where nothing is null, with -1 for null elsewhere. */
+function codesUnder(data: Data, nulls: Uint8Array | undefined): Int32Array {
+  const indices = data.values as ArrayLike<number | bigint>
+  if (nulls === undefined && indices instanceof Int32Array) return indices.subarray(0, data.length)
+  const codes = new Int32Array(data.length)
+  for (let row = 0; row < data.length; row++) codes[row] = nulls?.[row] === 1 ? -1 : Number(indices[row])
+  return codes
+}
+
+function emptyColumn(kind: ColumnKind): Column {
+  switch (kind) {
+    case 'number':
+      return { kind, length: 0, values: new Float64Array(0) }
+    case 'integer':
+      return { kind, length: 0, values: new Int32Array(0) }
+    case 'boolean':
+      return { kind, length: 0, values: new Uint8Array(0) }
+    case 'time':
+      return { kind, length: 0, values: new Float64Array(0) }
+    case 'text':
+      return { kind, length: 0, codes: new Int32Array(0), dictionary: [] }
+  }
+}
+
+function nullColumn(length: number): TextColumn {
+  return { kind: 'text', length, nulls: new Uint8Array(length).fill(1), codes: new Int32Array(length).fill(-1), dictionary: [] }
 }

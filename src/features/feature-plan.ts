@@ -17,8 +17,11 @@ export interface FeaturePlan {
   applyTraining(batch: RecordBatch, firstRow: number, into?: Tensors): Tensors
   /** One row of stored values (numbers, text, booleans, Date or epoch milliseconds), shape [1, features], without Arrow. Equal to `apply` bit for bit. */
   applyRow(row: Readonly<Record<string, unknown>>, into?: Tensors): Tensors
-  /** Large tables are blobs, not JSON. The JSON carries `format`, `formatVersion` and `minReaderVersion`. */
-  toPackage(): FeaturePlanPackage
+  /**
+   * Large tables are blobs, not JSON. The JSON carries `format`, `formatVersion` and `minReaderVersion`. With `training: false` it leaves out
+   * what only `applyTraining` needs: enough for serving, and about half the size.
+   */
+  toPackage(options?: { readonly training?: boolean }): FeaturePlanPackage
 }
 
 export interface FeaturePlanPackage {

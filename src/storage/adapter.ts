@@ -74,7 +74,12 @@ export interface SegmentStore {
 export interface SegmentWriter {
   readonly key: string
   readonly sizeBytes: number
-  /** Written when it resolves, durable only after `sync`. The bytes may be reused afterwards. */
+  /**
+   * Written when it resolves, durable only after `sync`. The bytes may be reused afterwards.
+   *
+   * @throws {@link MillraceError} `STORAGE_NO_SPACE`: nothing of it was written, and it may be tried again. After any other fault, as after a
+   * failed `sync`, the writer is of no more use but to be sealed, which closes it and fails.
+   */
   append(bytes: Uint8Array): Promise<void>
   /** All that was appended is durable when it resolves. */
   sync(): Promise<void>

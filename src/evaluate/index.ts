@@ -1,0 +1,7 @@
+export type { ChampionGateOptions } from './champion-gate.ts'
+export { notWorseThanChampion } from './champion-gate.ts'
+export type { EvaluateOptions } from './evaluate.ts'
+export { evaluate } from './evaluate.ts'
+export { gate } from './gate.ts'
+export type { Gate, GateInput } from './gates.ts'
+export { atLeast, atMost, betterThanBaselines } from './gates.ts'

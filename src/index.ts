@@ -1,0 +1,6 @@
+export { MillraceError } from './core/error.ts'
+export { Logger } from './log/logger.ts'
+export { DriftMonitor } from './monitor/drift-monitor.ts'
+export { Pipeline } from './pipeline/pipeline.ts'
+export { Stage } from './pipeline/stage.ts'
+export { Registry } from './registry/registry.ts'

@@ -1,0 +1,6 @@
+export type { BatchSupply } from './arrow-batches.ts'
+export { arrowBatches } from './arrow-batches.ts'
+export type { IngestOptions } from './ingest.ts'
+export { ingest } from './ingest.ts'
+export type { RowSupply } from './rows.ts'
+export { rows } from './rows.ts'

@@ -1,0 +1,5 @@
+export type { LogisticRegressionOptions } from './logistic-regression.ts'
+export { logisticRegression } from './logistic-regression.ts'
+export type { GroupBy, MeanByOptions } from './mean-by.ts'
+export { meanBy } from './mean-by.ts'
+export { prior } from './prior.ts'

@@ -1,0 +1,77 @@
+import type { RecordBatch } from 'apache-arrow'
+import type { SegmentStore } from '../storage/adapter.ts'
+import type { SegmentLog, SegmentLogEvent, SegmentLogOptions } from '../storage/segment-log.ts'
+import { openSegmentLog } from '../storage/segment-log.ts'
+import type { PredictionLog, PredictionRecordKind } from './prediction-log.ts'
+import { encodePredictionRecord } from './prediction-record.ts'
+
+export interface PredictionLogOptions extends SegmentLogOptions {
+  /** Where segments are kept: `FileStorage`, `MemoryStorage`, or whatever else can append. */
+  readonly storage: SegmentStore
+  /** Default `predictions`. */
+  readonly prefix?: string
+}
+
+/** A prediction log over framed segments. */
+export interface SegmentPredictionLog extends PredictionLog {
+  /** Records (of at most 32,768 rows) that found the queue full since the log was opened; each gap is told in the log too. */
+  readonly dropped: { readonly records: number; readonly sizeBytes: number }
+  on(listener: (event: SegmentLogEvent) => void): () => void
+}
+
+/** Larger batches are more than one record, so that neither the queue nor a reader holds much at a time. */
+const rowsPerRecord = 32_768
+
+/**
+ * Opens a log of what a deployment predicted, what came true and what was done about it: record batches as Arrow in framed, checksummed segments.
+ * Read it with `readPredictionLog`. Any number of processes may log at one prefix.
+ *
+ * Serving never waits for it unless asked to: by default `append` resolves when the batch is queued, a record that finds the queue full (16 MB) is dropped, counted and told
+ * of in the log, and a loss of power takes what was written in the last 50 ms or 1,000 records. For audits, `{ fsync: 'always', queue: { policy: 'block' } }`:
+ * `append` resolves when the batch is durable. For replaying a table, `{ queue: { policy: 'block' } }`: it waits for room, and nothing is dropped.
+ *
+ * The batch may be reused when `append` has been called: it is encoded at once.
+ *
+ * @throws {@link MillraceError} `STORAGE_INVALID_KEY`, `ARGUMENT_INVALID`.
+ * @example
+ * const log = await openPredictionLog({ storage, prefix: 'predictions/flight-delay' })
+ * await log.append('outcome', batchOf({ id, time, label }))
+ * await log.close()
+ */
+export async function openPredictionLog(options: PredictionLogOptions): Promise<SegmentPredictionLog> {
+  const { storage, prefix = 'predictions', ...segments } = options
+  return new Log(await openSegmentLog(storage, prefix, { ...segments, queue: { policy: 'drop-newest', ...segments.queue } }))
+}
+
+class Log implements SegmentPredictionLog {
+  readonly #segments: SegmentLog
+
+  constructor(segments: SegmentLog) {
+    this.#segments = segments
+  }
+
+  get dropped(): SegmentLog['dropped'] {
+    return this.#segments.dropped
+  }
+
+  async append(kind: PredictionRecordKind, batch: RecordBatch): Promise<void> {
+    const appended: Promise<void>[] = []
+    for (let start = 0; start < batch.numRows; start += rowsPerRecord) {
+      const rows = batch.numRows <= rowsPerRecord ? batch : batch.slice(start, Math.min(batch.numRows, start + rowsPerRecord))
+      appended.push(this.#segments.append(encodePredictionRecord(kind, rows)))
+    }
+    await Promise.all(appended)
+  }
+
+  flush(): Promise<void> {
+    return this.#segments.flush()
+  }
+
+  close(): Promise<void> {
+    return this.#segments.close()
+  }
+
+  on(listener: (event: SegmentLogEvent) => void): () => void {
+    return this.#segments.on(listener)
+  }
+}

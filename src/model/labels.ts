@@ -1,0 +1,49 @@
+import type { RecordBatch } from 'apache-arrow'
+import { MillraceError } from '../core/error.ts'
+import type { Column } from '../data/column.ts'
+import { columnOf } from '../data/read-column.ts'
+import type { Task } from './learner.ts'
+
+/**
+ * The labels of a batch as learners and metrics take them: 0 or 1 for a binary task (from booleans, or from numbers that are 0 or 1),
+ * the numbers themselves for a regression.
+ *
+ * @param firstRow of the batch in its part, so that the message can name the row.
+ * @throws {@link MillraceError} `LABEL_INVALID` for a null, a value that is not finite, a value other than 0 and 1 in a binary task, and
+ * a column of text or times; `COLUMN_NOT_FOUND`.
+ * @example
+ * labelsOf(batch, 'late', { task: 'binary' }) // Float32Array [0, 1, 0, ...]
+ */
+export function labelsOf(batch: RecordBatch, target: string, options: { readonly task: Task; readonly firstRow?: number }): Float32Array {
+  const column = columnOf(batch, target)
+  const firstRow = options.firstRow ?? 0
+  if (column.kind === 'text' || column.kind === 'time') {
+    throw invalid(
+      target,
+      options.task === 'binary' ? 'a column of booleans or of 0 and 1' : 'a column of numbers',
+      `a column of ${column.kind}`,
+    )
+  }
+  rejectNulls(column, target, firstRow)
+  const labels = Float32Array.from(column.values)
+  for (let row = 0; row < labels.length; row++) {
+    const label = labels[row] as number
+    if (options.task === 'binary' ? label !== 0 && label !== 1 : !Number.isFinite(label)) {
+      throw invalid(target, options.task === 'binary' ? '0 or 1' : 'a finite number', String(column.values[row]), firstRow + row)
+    }
+  }
+  return labels
+}
+
+function rejectNulls(column: Column, target: string, firstRow: number): void {
+  const row = column.nulls?.indexOf(1) ?? -1
+  if (row >= 0) throw invalid(target, 'a label in every row: drop the rows without one before the split', 'null', firstRow + row)
+}
+
+function invalid(target: string, expected: string, received: string, row?: number): MillraceError<'LABEL_INVALID'> {
+  const place = row === undefined ? '' : ` in row ${row}`
+  return new MillraceError('LABEL_INVALID', {
+    message: `Expected the label "${target}" to be ${expected}. Received ${received}${place}.`,
+    details: row === undefined ? { target, reason: received } : { target, reason: received, row },
+  })
+}

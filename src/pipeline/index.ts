@@ -1,0 +1,31 @@
+export type { AbandonReason, HitReason, MissReason, SkipReason, StageReason } from './cache-reason.ts'
+export type { CollectNode, ConditionNode, Graph, GraphNode, JoinNode, MapNode, StageNode } from './graph.ts'
+export { buildGraph } from './graph.ts'
+export { createJsonCodec } from './json-codec.ts'
+export type { LocalRunnerOptions } from './local-runner.ts'
+export { LocalRunner } from './local-runner.ts'
+export { Pipeline } from './pipeline.ts'
+export type {
+  MapItem,
+  PipelineEvent,
+  RunFinished,
+  RunStarted,
+  StageAbandoned,
+  StageAttemptFailed,
+  StageCached,
+  StageFailed,
+  StageMissed,
+  StageProgress,
+  StageSkipped,
+  StageStarted,
+  StageSucceeded,
+} from './pipeline-event.ts'
+export type { Decided, NodeState, PlannedNode, PlannerEvent } from './planner.ts'
+export { Planner } from './planner.ts'
+export type { Run, RunHandle, Runnable, Runner, RunOptions, WithInput } from './run.ts'
+export type { RecordedError, RunOutcome, RunRecord, StageOutcome, StageRecord } from './run-record.ts'
+export { listRuns, readRun } from './run-store.ts'
+export type { AnyStage, OutputOf } from './stage.ts'
+export { Stage } from './stage.ts'
+export type { Codec, CodecOptions, StageContext, StageDefinition } from './stage-definition.ts'
+export type { Step } from './steps.ts'

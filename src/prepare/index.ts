@@ -1,0 +1,6 @@
+export type { Derived, Widen } from './derive.ts'
+export { derive } from './derive.ts'
+export type { PrepareOptions } from './prepare.ts'
+export { prepare } from './prepare.ts'
+export type { SplitOptions } from './split.ts'
+export { split } from './split.ts'

@@ -1,0 +1,7 @@
+export type { ReportContents } from './html-report.ts'
+export { htmlReport } from './html-report.ts'
+export type { LineChartOptions, Series } from './line-chart.ts'
+export { lineChart } from './line-chart.ts'
+export type { Content } from './markup.ts'
+export { Markup, markup } from './markup.ts'
+export type { MonitoringPeriod } from './monitoring-period.ts'

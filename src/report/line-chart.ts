@@ -1,0 +1,90 @@
+import { type Markup, markup } from './markup.ts'
+
+export interface Series {
+  readonly name: string
+  /** `[x, y]`, ascending x; points that are not finite are left out. */
+  readonly points: readonly (readonly [number, number])[]
+  /** 1 to 4: the style sheet's series colours; 0 is the muted colour of reference lines. */
+  readonly color: 0 | 1 | 2 | 3 | 4
+  readonly dashed?: boolean
+  readonly dots?: boolean
+}
+
+export interface LineChartOptions {
+  readonly title: string
+  readonly xLabel: string
+  readonly yLabel: string
+  readonly series: readonly Series[]
+  readonly x?: readonly [number, number]
+  readonly y?: readonly [number, number]
+  /** Whole numbers only on the x axis: epochs, weeks. */
+  readonly wholeX?: boolean
+}
+
+const size = { width: 420, height: 280, left: 54, right: 14, top: 12, bottom: 42 } as const
+
+/** A static SVG: no script, readable by a screen reader through its title. */
+export function lineChart(options: LineChartOptions): Markup {
+  const all = options.series.flatMap((series) => series.points.filter(isFinitePoint))
+  if (all.length === 0) return markup`<p class="empty">${options.title}: nothing to draw.</p>`
+  const x = options.x ?? extent(all.map((point) => point[0]))
+  const y = options.y ?? padded(extent(all.map((point) => point[1])))
+  const toX = scale(x, size.left, size.width - size.right)
+  const toY = scale(y, size.height - size.bottom, size.top)
+  return markup`<figure><figcaption>${options.title}</figcaption>
+<svg viewBox="0 0 ${size.width} ${size.height}" role="img" aria-label="${options.title}">
+${ticks(y, 5).map((tick) => markup`<line class="grid" x1="${size.left}" x2="${size.width - size.right}" y1="${place(toY(tick))}" y2="${place(toY(tick))}"/><text class="tick" x="${size.left - 7}" y="${place(toY(tick) + 4)}" text-anchor="end">${tickText(tick)}</text>`)}
+${ticks(x, 6, options.wholeX).map((tick) => markup`<text class="tick" x="${place(toX(tick))}" y="${size.height - size.bottom + 17}" text-anchor="middle">${tickText(tick)}</text>`)}
+<line class="axis" x1="${size.left}" x2="${size.width - size.right}" y1="${size.height - size.bottom}" y2="${size.height - size.bottom}"/>
+<text class="label" x="${(size.left + size.width - size.right) / 2}" y="${size.height - 6}" text-anchor="middle">${options.xLabel}</text>
+<text class="label" transform="translate(13 ${(size.top + size.height - size.bottom) / 2}) rotate(-90)" text-anchor="middle">${options.yLabel}</text>
+${options.series.map((series) => drawSeries(series, toX, toY))}
+</svg>${legend(options.series)}</figure>`
+}
+
+function drawSeries(series: Series, toX: (value: number) => number, toY: (value: number) => number): Markup {
+  const points = series.points.filter(isFinitePoint).map(([x, y]) => `${place(toX(x))},${place(toY(y))}`)
+  const line = markup`<polyline class="series s${series.color}${series.dashed === true ? ' dashed' : ''}" points="${points.join(' ')}"/>`
+  if (series.dots !== true) return line
+  return markup`${line}${points.map((point) => markup`<circle class="dot s${series.color}" cx="${point.split(',')[0]}" cy="${point.split(',')[1]}" r="3"/>`)}`
+}
+
+function legend(series: readonly Series[]): Markup {
+  return markup`<p class="legend">${series.map((one) => markup`<span class="key s${one.color}${one.dashed === true ? ' dashed' : ''}"></span>${one.name} `)}</p>`
+}
+
+function isFinitePoint(point: readonly [number, number]): boolean {
+  return Number.isFinite(point[0]) && Number.isFinite(point[1])
+}
+
+function extent(values: readonly number[]): readonly [number, number] {
+  const low = Math.min(...values)
+  const high = Math.max(...values)
+  return low === high ? [low - 0.5, high + 0.5] : [low, high]
+}
+
+function padded([low, high]: readonly [number, number]): readonly [number, number] {
+  const margin = (high - low) * 0.08
+  return [low - margin, high + margin]
+}
+
+function scale([low, high]: readonly [number, number], from: number, to: number): (value: number) => number {
+  return (value) => from + ((Math.min(Math.max(value, low), high) - low) / (high - low)) * (to - from)
+}
+
+/** Round steps of 1, 2 or 5 times a power of ten. */
+function ticks([low, high]: readonly [number, number], wanted: number, whole = false): number[] {
+  const rough = (high - low) / wanted
+  const power = 10 ** Math.floor(Math.log10(rough))
+  const step = Math.max([1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough) as number, whole ? 1 : 0)
+  const first = Math.ceil(low / step - 1e-9)
+  return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, index) => (first + index) * step)
+}
+
+function tickText(value: number): string {
+  return String(Number(value.toPrecision(6)))
+}
+
+function place(value: number): string {
+  return value.toFixed(1)
+}

@@ -1,0 +1,62 @@
+import { MillraceError } from '../core/error.ts'
+import { canonicalJson } from '../core/json.ts'
+
+/** What is stored in place of a large blob: its size and the SHA-256 names of its chunks in order; all but the last have `chunkBytes`. */
+export interface ChunkList {
+  readonly sizeBytes: number
+  readonly chunkBytes: number
+  readonly chunks: readonly string[]
+}
+
+/** With what the bytes of a list begin. */
+export const chunkListSignature = 'millrace-chunks\n'
+
+const formatVersion = 1
+const maximumChunkBytes = 64 * 1024 * 1024
+const digestPattern = /^[0-9a-f]{64}$/
+
+export function encodeChunkList(list: ChunkList): Uint8Array {
+  const stored = { format: 'millrace-chunks', formatVersion, minReaderVersion: 1, ...list }
+  return new TextEncoder().encode(`${chunkListSignature}${canonicalJson(stored)}`)
+}
+
+/** True when the bytes begin as those of a list do. */
+export function isChunkList(bytes: Uint8Array): boolean {
+  for (let index = 0; index < chunkListSignature.length; index++) {
+    if (bytes[index] !== chunkListSignature.charCodeAt(index)) return false
+  }
+  return true
+}
+
+/** The list, or undefined for whatever else the bytes may be. @throws {@link MillraceError} `FORMAT_UNSUPPORTED` for a list of a newer library. */
+export function decodeChunkList(bytes: Uint8Array): ChunkList | undefined {
+  if (!isChunkList(bytes)) return undefined
+  const stored = parse(bytes.subarray(chunkListSignature.length))
+  if (stored === undefined) return undefined
+  const { minReaderVersion, sizeBytes, chunkBytes, chunks } = stored
+  if (typeof minReaderVersion === 'number' && minReaderVersion > formatVersion) {
+    throw new MillraceError('FORMAT_UNSUPPORTED', {
+      message: `Expected a list of chunks of version ${formatVersion}. Received one for version ${minReaderVersion} and later.`,
+      details: { format: 'millrace-chunks', formatVersion: minReaderVersion, supportedVersion: formatVersion },
+    })
+  }
+  if (!isCount(sizeBytes) || !isCount(chunkBytes) || chunkBytes === 0 || chunkBytes > maximumChunkBytes || !Array.isArray(chunks))
+    return undefined
+  const digests = chunks.filter((digest): digest is string => typeof digest === 'string' && digestPattern.test(digest))
+  // So a damaged size cannot ask for more memory than the list's own length accounts for.
+  if (digests.length !== chunks.length || digests.length !== Math.ceil(sizeBytes / chunkBytes)) return undefined
+  return { sizeBytes, chunkBytes, chunks: digests }
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
+
+function parse(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : undefined
+  } catch {
+    return undefined
+  }
+}

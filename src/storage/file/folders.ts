@@ -1,0 +1,134 @@
+import { dirname, join } from 'node:path'
+import { corrupt } from '../faults.ts'
+import { folderCollision, foldersOf } from '../key.ts'
+import type { DirectorySync } from './directory-sync.ts'
+import { codeOf, isAbsent } from './file-faults.ts'
+import type { FileStatus, FileSystem } from './file-system.ts'
+import { objectFileName } from './layout.ts'
+
+const folderMode = 0o700
+
+/** The folders below the root: made durably, and never followed through a symbolic link. */
+export class Folders {
+  readonly #root: string
+  readonly #files: FileSystem
+  readonly #directorySync: DirectorySync
+  /** Folders whose own names are durable. */
+  readonly #durable = new Set<string>()
+
+  constructor(root: string, files: FileSystem, directorySync: DirectorySync) {
+    this.#root = root
+    this.#files = files
+    this.#directorySync = directorySync
+  }
+
+  pathOf(key: string): string {
+    return key === '' ? this.#root : join(this.#root, key)
+  }
+
+  /**
+   * The path of the folder that a key lies in, made where it is missing. Each name on the way is synced, also one that another process made: it may
+   * not have got round to it.
+   */
+  async make(key: string): Promise<string> {
+    const folders = foldersOf(key)
+    for (const folder of folders) {
+      if (this.#durable.has(folder)) continue
+      await this.#makeOne(key, folder)
+      await this.#directorySync.sync(dirname(this.pathOf(folder)))
+      this.#durable.add(folder)
+    }
+    const path = dirname(this.pathOf(key))
+    await this.#refuseLinks(key, path)
+    return path
+  }
+
+  /** Somebody removed them: what is known of the folders of a key is forgotten. */
+  forget(key: string): void {
+    for (const folder of foldersOf(key)) this.#durable.delete(folder)
+  }
+
+  /** False when the folder that a key lies in is not there. @throws `STORAGE_CORRUPT` when a symbolic link is on the way. */
+  async exists(key: string): Promise<boolean> {
+    try {
+      await this.#refuseLinks(key, dirname(this.pathOf(key)))
+      return true
+    } catch (error) {
+      if (isAbsent(error)) return false
+      throw error
+    }
+  }
+
+  async status(path: string): Promise<FileStatus | undefined> {
+    try {
+      return await this.#files.lstat(path)
+    } catch (error) {
+      if (isAbsent(error)) return undefined
+      throw error
+    }
+  }
+
+  /** What is at a key's path: an object as a file, an object as a folder, a folder of other keys, or nothing. */
+  async kindOf(path: string): Promise<'file' | 'object-folder' | 'folder' | undefined> {
+    const status = await this.status(path)
+    if (status === undefined) return undefined
+    if (!status.isDirectory()) return 'file'
+    return (await this.status(join(path, objectFileName))) === undefined ? 'folder' : 'object-folder'
+  }
+
+  /** Removes a folder with nothing but empty folders in it; false when there is more. */
+  async removeEmpty(key: string): Promise<boolean> {
+    this.#durable.delete(key)
+    const path = this.pathOf(key)
+    try {
+      for (const entry of await this.#files.readdir(path)) {
+        if (!entry.isDirectory() || !(await this.removeEmpty(`${key}/${entry.name}`))) return false
+      }
+      await this.#files.rmdir(path)
+      return true
+    } catch (error) {
+      // Another writer was quicker: it is gone, or it is in use again.
+      if (isAbsent(error)) return true
+      if (['ENOTEMPTY', 'EEXIST', 'EBUSY'].includes(codeOf(error))) return false
+      throw error
+    }
+  }
+
+  async #makeOne(key: string, folder: string): Promise<void> {
+    const path = this.pathOf(folder)
+    try {
+      await this.#files.mkdir(path, folderMode)
+    } catch (error) {
+      if (codeOf(error) === 'ENOTDIR') throw folderCollision(key, dirname(folder))
+      if (codeOf(error) !== 'EEXIST') throw error
+      const kind = await this.kindOf(path)
+      if (kind === 'object-folder') throw folderCollision(key, folder)
+      if (kind === 'file') {
+        await this.#refuseLinks(key, path)
+        throw folderCollision(key, folder)
+      }
+    }
+  }
+
+  async #refuseLinks(key: string, path: string): Promise<void> {
+    if (path !== this.#root && (await this.#files.realpath(path)) !== path) throw corrupt(key, 'a symbolic link is on the way to it')
+  }
+}
+
+/** Makes the root and its parents, each synced in its own parent, and returns its real path. */
+export async function makeRoot(path: string, files: FileSystem, directorySync: DirectorySync): Promise<string> {
+  try {
+    return await files.realpath(path)
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error
+  }
+  const parent = dirname(path)
+  await makeRoot(parent, files, directorySync)
+  try {
+    await files.mkdir(path, folderMode)
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+  }
+  await directorySync.sync(parent)
+  return await files.realpath(path)
+}

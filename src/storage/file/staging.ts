@@ -1,0 +1,54 @@
+import { join } from 'node:path'
+import { inputOutputError } from './file-faults.ts'
+import type { FileSystem, OpenFile } from './file-system.ts'
+import { openFlags } from './file-system.ts'
+import { objectFileName, temporaryName } from './layout.ts'
+
+/** Writes all of the bytes: one call may write a part of them without an error. */
+export async function writeFully(file: OpenFile, bytes: Uint8Array, position: number): Promise<void> {
+  let written = 0
+  while (written < bytes.length) {
+    const { bytesWritten } = await file.write(bytes, written, bytes.length - written, position + written)
+    if (bytesWritten <= 0) throw inputOutputError(`the file took ${written} of ${bytes.length} bytes and no more`)
+    written += bytesWritten
+  }
+}
+
+/** Writes a temporary in the folder, durably when `sync`; nothing is left of it when that fails. */
+export async function stage(files: FileSystem, folder: string, bytes: Uint8Array, sync: boolean): Promise<string> {
+  const path = join(folder, temporaryName())
+  try {
+    const file = await files.open(path, openFlags.create, 0o600)
+    try {
+      await writeFully(file, bytes, 0)
+      if (sync) await file.sync()
+    } catch (error) {
+      await file.close().catch(() => {})
+      throw error
+    }
+    await file.close()
+  } catch (error) {
+    // Also after a failed open, which may have made it.
+    await removeTemporary(files, path)
+    throw error
+  }
+  return path
+}
+
+/** Removes a temporary, file or folder. Whether that works changes nothing for the caller: what is left is swept when the store is opened. */
+export async function removeTemporary(files: FileSystem, path: string): Promise<void> {
+  for (let attempt = 0; attempt < 3; attempt++) {
+    try {
+      await files.unlink(path)
+      return
+    } catch (error) {
+      if ((error as { readonly code?: unknown }).code === 'ENOENT') return
+      await files.unlink(join(path, objectFileName)).catch(() => {})
+      const removed = await files.rmdir(path).then(
+        () => true,
+        () => false,
+      )
+      if (removed) return
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import { join } from 'node:path'
+import { codeOf } from './file-faults.ts'
+import type { FileSystem } from './file-system.ts'
+import { openFlags } from './file-system.ts'
+import { isListed, temporaryName, temporaryOwner } from './layout.ts'
+import { removeTemporary } from './staging.ts'
+
+/** A temporary this old is nobody's, whatever process has its number today. */
+const abandonedAfterMs = 24 * 3_600_000
+
+/**
+ * Removes the temporaries that writers who died left behind. A writer whose process lives keeps its own, and so does one on another machine within the
+ * grace; should a temporary be swept under a writer that slept for longer, that write fails and nothing else happens. Ages are measured by the
+ * file system's own clock, through a file made now.
+ */
+export async function sweepTemporaries(root: string, files: FileSystem, graceMs: number): Promise<void> {
+  const now = await fileSystemTime(root, files)
+  const folders = [root]
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for (const entry of await files.readdir(folder)) {
+      const path = join(folder, entry.name)
+      const owner = temporaryOwner(entry.name)
+      if (owner !== undefined) {
+        const age = await ageOf(path, files, now)
+        if (age !== undefined && age > graceMs && (age > abandonedAfterMs || isDead(owner, age))) await removeTemporary(files, path)
+      } else if (entry.isDirectory() && isListed(entry.name)) {
+        folders.push(path)
+      }
+    }
+  }
+}
+
+async function fileSystemTime(root: string, files: FileSystem): Promise<number> {
+  const path = join(root, temporaryName())
+  const file = await files.open(path, openFlags.create, 0o600)
+  try {
+    return (await file.stat()).mtimeMs
+  } finally {
+    await file.close().catch(() => {})
+    await removeTemporary(files, path)
+  }
+}
+
+async function ageOf(path: string, files: FileSystem, now: number): Promise<number | undefined> {
+  try {
+    return now - (await files.lstat(path)).mtimeMs
+  } catch {
+    return undefined
+  }
+}
+
+function isDead(pid: number, ageMs: number): boolean {
+  // In containers every process has the same number: what is older than this process cannot be its own.
+  if (pid === process.pid) return ageMs > process.uptime() * 1000
+  try {
+    process.kill(pid, 0)
+    return false
+  } catch (error) {
+    return codeOf(error) === 'ESRCH'
+  }
+}

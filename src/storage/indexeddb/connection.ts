@@ -1,0 +1,83 @@
+import type { UseStore } from 'idb-keyval'
+import { unavailable } from '../faults.ts'
+
+/** One object store a database: a second one would need an upgrade, and an upgrade needs every tab to close. */
+const storeName = 'objects'
+
+/** A connection that comes back: it closes for whoever wants to delete or upgrade the database, and is opened again by the next call. */
+export class Connection {
+  readonly #name: string
+  readonly #factory: IDBFactory
+  #database: Promise<IDBDatabase> | undefined
+
+  constructor(name: string, factory: IDBFactory) {
+    this.#name = name
+    this.#factory = factory
+  }
+
+  /** What idb-keyval works with: a store in a transaction of its own that is acknowledged when it is on the device. */
+  readonly useStore: UseStore = async (mode, callback) => {
+    let store: IDBObjectStore
+    try {
+      store = storeOf(await this.open(), mode)
+    } catch (error) {
+      // The browser, or another tab's versionchange, closed the connection without our doing.
+      if (!isNamed(error, 'InvalidStateError')) throw error
+      this.#database = undefined
+      store = storeOf(await this.open(), mode)
+    }
+    return await callback(store)
+  }
+
+  open(): Promise<IDBDatabase> {
+    if (this.#database === undefined) {
+      const opening = this.#open()
+      this.#database = opening
+      opening.catch(() => {
+        if (this.#database === opening) this.#database = undefined
+      })
+    }
+    return this.#database
+  }
+
+  /** Closes; the next call opens again. */
+  async close(): Promise<void> {
+    const database = this.#database
+    this.#database = undefined
+    await database?.then((open) => open.close()).catch(() => {})
+  }
+
+  #open(): Promise<IDBDatabase> {
+    return new Promise((resolve, reject) => {
+      const request = this.#factory.open(this.#name)
+      request.onupgradeneeded = () => {
+        request.result.createObjectStore(storeName)
+      }
+      request.onerror = () => reject(request.error)
+      request.onsuccess = () => {
+        const database = request.result
+        const forget = (): void => {
+          this.#database = undefined
+        }
+        database.onclose = forget
+        database.onversionchange = () => {
+          database.close()
+          forget()
+        }
+        if (database.objectStoreNames.contains(storeName)) resolve(database)
+        else {
+          database.close()
+          reject(unavailable(`indexeddb:${this.#name}`, new Error('the database belongs to something else')))
+        }
+      }
+    })
+  }
+}
+
+function storeOf(database: IDBDatabase, mode: IDBTransactionMode): IDBObjectStore {
+  return database.transaction(storeName, mode, { durability: 'strict' }).objectStore(storeName)
+}
+
+export function isNamed(error: unknown, name: string): boolean {
+  return typeof error === 'object' && error !== null && (error as { readonly name?: unknown }).name === name
+}

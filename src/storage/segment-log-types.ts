@@ -1,0 +1,35 @@
+/**
+ * When records become durable, and when `append` resolves. `always`: `append` resolves when the record is durable; concurrent ones share an fsync.
+ * An interval: `append` resolves when the record is queued; it is durable within `ms` milliseconds of being written or after `records`
+ * records, whichever comes first, so a loss of power takes that much. `never`: durable when the segment is sealed.
+ */
+export type FsyncPolicy = 'always' | 'never' | { readonly ms: number; readonly records: number }
+
+export type SegmentLogEvent =
+  | { readonly type: 'segment-opened'; readonly key: string }
+  | { readonly type: 'segment-sealed'; readonly key: string; readonly sizeBytes: number }
+  /** A write or an fsync failed; the next record goes to a new segment. */
+  | { readonly type: 'segment-failed'; readonly key: string; readonly error: unknown }
+  /** The queue was full; the numbers are of this one call. */
+  | { readonly type: 'records-dropped'; readonly records: number; readonly sizeBytes: number }
+
+/** What `openSegmentLog` returns. */
+export interface SegmentLog {
+  /** Records that found the queue full, since the log was opened. Each gap is told in the log too. */
+  readonly dropped: { readonly records: number; readonly sizeBytes: number }
+  /**
+   * Adds a record, in the order of the calls. With `fsync: 'always'` it resolves when the record is durable, else when it is queued, for which it
+   * waits under `block`; under `drop-newest` a record that finds no room is dropped, counted, and the call resolves. The payload must not change
+   * before it resolves.
+   *
+   * @throws `MillraceError` with `fsync: 'always'`: `STORAGE_NO_SPACE`, `STORAGE_UNAVAILABLE`: the record is not acknowledged, and the log goes on
+   * with the next one. `ARGUMENT_INVALID` above 64 MB. `STORAGE_UNAVAILABLE` when the log is closed.
+   */
+  append(payload: Uint8Array): Promise<void>
+  /** Everything that was appended before is durable when it resolves. @throws what kept records from that since the last flush. */
+  flush(): Promise<void>
+  /** Writes what waits and seals the segment; idempotent. @throws as `flush` does; the log is closed all the same. */
+  close(): Promise<void>
+  /** Adds a listener; the function that comes back takes it off. */
+  on(listener: (event: SegmentLogEvent) => void): () => void
+}

@@ -1,0 +1,127 @@
+import type { SegmentStore, StorageAdapter } from '../storage/adapter.ts'
+import type { ConformanceCase } from './conformance.ts'
+import { expectCode, expectSame, failure } from './conformance.ts'
+import { bytesOf, collect } from './storage-conformance-tools.ts'
+
+export interface SegmentStoreConformanceOptions {
+  /** An empty store; called by each case. */
+  open(): Promise<StorageAdapter & SegmentStore>
+  /** The same store, opened anew. */
+  reopen?(storage: StorageAdapter & SegmentStore): Promise<StorageAdapter>
+  close?(storage: StorageAdapter & SegmentStore): Promise<void>
+}
+
+/** What every `SegmentStore` must do, as named cases; see `storageConformance`. */
+export function segmentStoreConformance(options: SegmentStoreConformanceOptions): readonly ConformanceCase[] {
+  const { reopen } = options
+  const cases: readonly { name: string; skip?: string | undefined; run(storage: StorageAdapter & SegmentStore): Promise<void> }[] = [
+    {
+      name: 'appends in order, and the object is all that was appended',
+      async run(storage) {
+        const segment = await storage.createSegment('logs/one')
+        expectSame('its key', segment.key, 'logs/one')
+        expectSame('a new segment', (await storage.get('logs/one'))?.bytes, new Uint8Array(0))
+        const reused = bytesOf('abc')
+        await segment.append(reused)
+        reused.fill(0)
+        await Promise.all([segment.append(bytesOf('def')), segment.append(new Uint8Array(0)), segment.append(bytesOf('ghi'))])
+        expectSame('its size', segment.sizeBytes, 9)
+        await segment.sync()
+        expectSame('before it is sealed', (await storage.get('logs/one'))?.bytes, bytesOf('abcdefghi'))
+        await segment.append(bytesOf('jkl'))
+        await segment.seal()
+        expectSame('sealed', (await storage.get('logs/one'))?.bytes, bytesOf('abcdefghijkl'))
+        expectSame('a range', (await storage.get('logs/one', { range: { start: 2, end: 7 } }))?.bytes, bytesOf('cdefg'))
+        expectSame('the entry', await collect(storage.list('logs')), [{ key: 'logs/one', sizeBytes: 12 }])
+      },
+    },
+    {
+      name: 'gives a key to one writer only',
+      async run(storage) {
+        await storage.putIfAbsent('object', bytesOf('x'))
+        await expectCode('a segment over an object', () => storage.createSegment('object'), 'STORAGE_CONFLICT')
+        const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => storage.createSegment('logs/raced')))
+        const created = outcomes.filter((outcome) => outcome.status === 'fulfilled')
+        expectSame('the winners', created.length, 1)
+        await expectCode('an object over a segment', () => storage.putIfAbsent('logs/raced', bytesOf('x')), 'STORAGE_CONFLICT')
+        await expectCode('a segment below a segment', () => storage.createSegment('logs/raced/x'), 'STORAGE_INVALID_KEY')
+        await expectCode('a key that does not fit', () => storage.createSegment('../x'), 'STORAGE_INVALID_KEY')
+        for (const { value } of created) await value.seal()
+      },
+    },
+    {
+      name: 'takes nothing after it is sealed',
+      async run(storage) {
+        const segment = await storage.createSegment('logs/one')
+        await segment.append(bytesOf('x'))
+        await segment.seal()
+        for (const [name, work] of [
+          ['append', () => segment.append(bytesOf('y'))],
+          ['sync', () => segment.sync()],
+          ['seal', () => segment.seal()],
+        ] as const) {
+          await work().then(
+            () => Promise.reject(failure(`${name} after seal`, 'a rejection', 'success')),
+            () => {},
+          )
+        }
+        expectSame('the segment', (await storage.get('logs/one'))?.bytes, bytesOf('x'))
+      },
+    },
+    {
+      name: 'keeps many appends of all sizes',
+      async run(storage) {
+        const segment = await storage.createSegment('logs/many')
+        const parts = Array.from({ length: 200 }, (_, index) => new Uint8Array((index * 37) % 5000).fill(index))
+        for (const part of parts) await segment.append(part)
+        await segment.seal()
+        const expected = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+        let offset = 0
+        for (const part of parts) {
+          expected.set(part, offset)
+          offset += part.length
+        }
+        expectSame('the segment', (await storage.get('logs/many'))?.bytes, expected)
+      },
+    },
+    {
+      name: 'deletes a segment',
+      async run(storage) {
+        const segment = await storage.createSegment('logs/one')
+        await segment.append(bytesOf('x'))
+        await segment.seal()
+        await storage.delete('logs/one')
+        expectSame('the object', await storage.get('logs/one'), undefined)
+        expectSame('the entries', await collect(storage.list('')), [])
+      },
+    },
+    {
+      name: 'has what was synced when it is opened anew, sealed or not',
+      skip: reopen === undefined ? 'the storage does not outlive its instance' : undefined,
+      async run(storage) {
+        const open = await storage.createSegment('logs/open')
+        await open.append(bytesOf('synced'))
+        await open.sync()
+        const sealed = await storage.createSegment('logs/sealed')
+        await sealed.append(bytesOf('sealed'))
+        await sealed.seal()
+        const again = await reopen?.(storage)
+        expectSame('the open one', (await again?.get('logs/open'))?.bytes, bytesOf('synced'))
+        expectSame('the sealed one', (await again?.get('logs/sealed'))?.bytes, bytesOf('sealed'))
+        await open.seal().catch(() => {})
+      },
+    },
+  ]
+  return cases.map(({ name, skip, run }) => ({
+    name,
+    ...(skip === undefined ? {} : { skip }),
+    async run(): Promise<void> {
+      const storage = await options.open()
+      try {
+        await run(storage)
+      } finally {
+        await options.close?.(storage)
+      }
+    },
+  }))
+}

@@ -1,0 +1,69 @@
+import { MillraceError } from '../core/error.ts'
+import { createRandom } from '../core/random.ts'
+import type { Flow, SplitPart } from '../data/flow.ts'
+import type { PreparedPart, TrainedPart } from '../model/flow.ts'
+import type { Learner } from '../model/learner.ts'
+import { modelReferencePortable, storeModel } from '../model/model-reference.ts'
+import { Stage } from '../pipeline/stage.ts'
+import { exampleSource } from './example-source.ts'
+
+export interface TrainOptions {
+  /** What is trained: `mlp` from millrace/tfjs, others from millrace/learners and plugins. */
+  readonly learner: Learner
+  /** Fixes initial weights and the order of rows. Default: drawn from the run's seed. */
+  readonly seed?: number
+}
+
+/**
+ * Trains the learner on the training part, with the validation part for early stopping, and stores the model. What flows on is a
+ * reference: its digest, and the stored bytes when somebody opens it.
+ *
+ * The same learner, parameters, data and seed give the same model; the test part is never read.
+ *
+ * @throws {@link MillraceError} `SPLIT_EMPTY` when there is no row to train on, `LABEL_INVALID`, `FEATURE_INVALID`, and what the learner
+ * throws, such as `TRAINING_DIVERGED`.
+ * @example
+ * pipeline.pipe(train({ learner: mlp({ units: [64, 32], epochs: 5 }), seed: 7 }))
+ */
+export function train<F extends Flow & SplitPart & PreparedPart>(options: TrainOptions): Stage<F, F & TrainedPart> {
+  const { learner, seed } = options
+  if (seed !== undefined && !Number.isSafeInteger(seed)) {
+    throw new MillraceError('ARGUMENT_INVALID', {
+      message: `Expected seed to be a whole number. Received ${seed}.`,
+      details: { argument: 'seed', expected: 'a whole number', received: String(seed) },
+    })
+  }
+  return new Stage<F, F & TrainedPart>({
+    name: 'train',
+    version: '1',
+    parameters: { learner: learner.kind, parameters: learner.parameters, seed: seed ?? null },
+    portables: [modelReferencePortable([learner.loader])],
+    async run(input, context) {
+      const { plan, target, task } = input
+      if (input.train.rowCount === 0) {
+        throw new MillraceError('SPLIT_EMPTY', {
+          message: 'Expected rows in the training part. Received none.',
+          details: { part: 'train', rows: 0 },
+        })
+      }
+      const data = {
+        task,
+        inputs: plan.inputs,
+        train: exampleSource({ dataset: input.train, plan, target, task, fittedOn: true }),
+        validation: exampleSource({ dataset: input.validation, plan, target, task, fittedOn: false }),
+      }
+      const { signal, logger, clock, storage } = context
+      const random = seed === undefined ? context.random : createRandom(seed)
+      const learned = await learner.learn(data, {
+        signal,
+        logger,
+        clock,
+        random,
+        progress: (done, total, unit, fields) => context.progress(done, total, unit, fields),
+      })
+      const model = await storeModel(storage, learned.model, [learner.loader], { signal })
+      const { history, details } = learned
+      return { ...input, model, history, training: { learner: learner.kind, parameters: learner.parameters, details } }
+    },
+  })
+}

@@ -1,0 +1,75 @@
+import { blobKey, MemoryStorage, putBlob } from 'millrace/storage'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { BlobVerifier } from '../../../src/pipeline/blob-verifier.ts'
+import { decodeChunkList } from '../../../src/storage/chunk-list.ts'
+
+describe('BlobVerifier', () => {
+  let storage: MemoryStorage
+  beforeEach(() => {
+    storage = new MemoryStorage()
+  })
+
+  async function flip(key: string, offset: number): Promise<void> {
+    const bytes = (await storage.get(key))?.bytes as Uint8Array
+    bytes[offset] = (bytes[offset] as number) ^ 4
+    await storage.put(key, bytes)
+  }
+
+  it('finds sound blobs sound, and a missing one among them', async () => {
+    const digests = [await putBlob(storage, Uint8Array.of(1)), await putBlob(storage, new Uint8Array(0))]
+    expect(await new BlobVerifier(storage).verify(digests)).toBe('intact')
+    expect(await new BlobVerifier(storage).verify([...digests, '0'.repeat(64)])).toBe('missing')
+    expect(await new BlobVerifier(storage).verify([])).toBe('intact')
+  })
+
+  it('does not take a name that is no digest to storage', async () => {
+    expect(await new BlobVerifier(storage).verify(['../../etc/passwd'])).toBe('corrupt')
+  })
+
+  it('deletes a corrupt blob, so that the next to make it can write it', async () => {
+    const bytes = Uint8Array.of(1, 2, 3)
+    const digest = await putBlob(storage, bytes)
+    await flip(blobKey(digest), 1)
+    const verifier = new BlobVerifier(storage)
+    expect(await verifier.verify([digest])).toBe('corrupt')
+    expect(await storage.get(blobKey(digest))).toBeUndefined()
+    await putBlob(storage, bytes)
+    expect(await verifier.verify([digest])).toBe('intact')
+  })
+
+  it('keeps a blob that only one reading found corrupt', async () => {
+    let readings = 0
+    class GlitchingStorage extends MemoryStorage {
+      override async get(...call: Parameters<MemoryStorage['get']>): ReturnType<MemoryStorage['get']> {
+        const object = await super.get(...call)
+        if (object !== undefined && ++readings === 1) object.bytes[0] = 99
+        return object
+      }
+    }
+    const glitching = new GlitchingStorage()
+    const digest = await putBlob(glitching, Uint8Array.of(1, 2, 3))
+    expect(await new BlobVerifier(glitching).verify([digest])).toBe('intact')
+    expect(await glitching.get(blobKey(digest))).toBeDefined()
+  })
+
+  it('verifies the chunks of a large blob, and deletes only the corrupt one', async () => {
+    const bytes = new Uint8Array(8 * 1024 * 1024 + 10).fill(7)
+    const digest = await putBlob(storage, bytes)
+    expect(await new BlobVerifier(storage).verify([digest])).toBe('intact')
+    const list = decodeChunkList((await storage.get(blobKey(digest)))?.bytes as Uint8Array)
+    const [first, second] = (list?.chunks ?? []) as [string, string]
+    await flip(blobKey(second), 5)
+    expect(await new BlobVerifier(storage).verify([digest])).not.toBe('intact')
+    expect(await storage.get(blobKey(second))).toBeUndefined()
+    expect(await storage.get(blobKey(first))).toBeDefined()
+    await putBlob(storage, bytes)
+    expect(await new BlobVerifier(storage).verify([digest])).toBe('intact')
+  })
+
+  it('stops when aborted, and can be asked again', async () => {
+    const digest = await putBlob(storage, Uint8Array.of(1))
+    const verifier = new BlobVerifier(storage)
+    await expect(verifier.verify([digest], { signal: AbortSignal.abort('stop') })).rejects.toBe('stop')
+    expect(await verifier.verify([digest])).toBe('intact')
+  })
+})

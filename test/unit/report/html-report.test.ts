@@ -1,0 +1,171 @@
+import { htmlReport, lineChart, markup } from 'millrace/report'
+import { describe, expect, test } from 'vitest'
+import type { ReportContents } from '../../../src/report/index.ts'
+
+const contents: ReportContents = {
+  title: 'Flights <script>alert(1)</script>',
+  time: Date.UTC(2001, 5, 1, 12),
+  facts: { 'AUC on May': '0.8061' },
+  run: {
+    format: 'millrace-run',
+    formatVersion: 1,
+    minReaderVersion: 1,
+    id: 'run-1',
+    pipeline: 'flights',
+    outcome: 'succeeded',
+    startedAt: 0,
+    durationMs: 65_000,
+    seed: 7,
+    tags: {},
+    stages: [
+      { name: 'ingest', outcome: 'cached', durationMs: 12, attempts: 0, reason: 'unchanged' },
+      {
+        name: 'train',
+        outcome: 'succeeded',
+        durationMs: 61_000,
+        attempts: 1,
+        reason: 'parameters changed',
+        detail: 'learner.parameters.epochs',
+      },
+    ],
+  },
+  history: [
+    { epoch: 1, loss: 0.5, validationLoss: 0.45 },
+    { epoch: 2, loss: 0.4, validationLoss: 0.41 },
+    { epoch: 3, loss: 0.3, validationLoss: 0.47 },
+  ],
+  evaluation: {
+    rows: 1_000,
+    metrics: { auc: { value: 0.8061, interval: [0.79, 0.82] }, 'log-loss': { value: 0.3712 } },
+    baselines: { prior: { auc: { value: 0.5 }, 'log-loss': { value: 0.45 } } },
+    slices: [
+      { column: 'origin', value: '<b>ORD</b>', rows: 600, metrics: { auc: { value: 0.7 } } },
+      { column: 'origin', value: 'DFW', rows: 400, metrics: { auc: { value: 0.9 } } },
+    ],
+    calibration: [
+      { lower: 0, upper: 0.5, count: 900, meanPrediction: 0.1, meanLabel: 0.12 },
+      { lower: 0.5, upper: 1, count: 100, meanPrediction: 0.7, meanLabel: 0.66 },
+    ],
+    roc: [
+      { threshold: Number.POSITIVE_INFINITY, falsePositiveRate: 0, truePositiveRate: 0 },
+      { threshold: 0.5, falsePositiveRate: 0.2, truePositiveRate: 0.7 },
+      { threshold: 0, falsePositiveRate: 1, truePositiveRate: 1 },
+    ],
+  },
+  verdict: { passed: false, gates: [{ name: 'auc at least 0.9', outcome: 'failed', reason: 'auc is 0.8061' }] },
+  monitoring: [
+    {
+      label: 'week 1',
+      rows: 500,
+      drift: [
+        {
+          column: 'origin',
+          test: 'chi-square',
+          drifted: true,
+          pValue: 0,
+          adjustedPValue: 0,
+          effect: { name: 'total-variation', value: 0.31 },
+        },
+        {
+          column: 'distance',
+          test: 'kolmogorov-smirnov',
+          drifted: false,
+          pValue: 0.4,
+          adjustedPValue: 0.4,
+          effect: { name: 'kolmogorov-smirnov-distance', value: 0.01 },
+        },
+      ],
+      performance: { labelledRows: 480, metrics: { auc: 0.77 }, reference: { auc: 0.8061 } },
+      operations: { requests: 10, p50Ms: 1.2, p99Ms: 9.5, rowsPerSecond: 250_000, failures: 0 },
+      actions: { flagged: 40, actedOn: 10 },
+    },
+    { label: 'week 2', rows: 20 },
+  ],
+}
+
+describe('htmlReport', () => {
+  const page = htmlReport(contents)
+
+  test('needs no network and runs no script', () => {
+    expect(page).toContain("default-src 'none'")
+    expect(page).not.toMatch(/<script|<link|<img|<iframe|@import|url\(|https?:\/\//)
+  })
+
+  test('escapes whatever comes from data', () => {
+    expect(page).not.toContain('<b>ORD</b>')
+    expect(page).toContain('&lt;b&gt;ORD&lt;/b&gt;')
+    expect(page).toContain('&lt;script&gt;alert(1)&lt;/script&gt;')
+  })
+
+  test('shows why a stage ran and that another did not', () => {
+    expect(page).toMatch(/train<\/td>.*succeeded.*parameters changed: learner\.parameters\.epochs/s)
+    expect(page).toMatch(/ingest<\/td>.*cached.*unchanged/s)
+  })
+
+  test('marks the best epoch, not the last', () => expect(page).toContain('2 (best)'))
+
+  test('sets the model beside its baselines, with the interval', () => {
+    expect(page).toContain('0.8061 (0.7900 – 0.8200)')
+    expect(page).toContain('baseline: prior')
+  })
+
+  test('names the gate that failed and why', () => {
+    expect(page).toContain('not passed')
+    expect(page).toContain('auc is 0.8061')
+  })
+
+  test('marks drift only where the verdict says so, and never prints a p-value of 0', () => {
+    expect(page.match(/class="cell drift"/g)).toHaveLength(1)
+    expect(page).toContain('&lt; 1e-300')
+  })
+
+  test('shows the share of flagged predictions that were acted on', () => expect(page).toContain('25.0 %'))
+
+  test('leaves out what it was not given', () => {
+    const small = htmlReport({ title: 'empty', time: 0 })
+    expect(small).not.toContain('<h2>')
+    expect(small).not.toContain('NaN')
+  })
+
+  test('prints no NaN and no undefined', () => expect(page).not.toMatch(/NaN|undefined|\[object/))
+})
+
+describe('lineChart', () => {
+  test('keeps every finite point inside the drawing and leaves the others out', () => {
+    const points = [[0, 1] as const, [1, Number.NaN] as const, [2, 3] as const]
+    const svg = lineChart({ title: 't', xLabel: 'x', yLabel: 'y', series: [{ name: 's', color: 1, points }] }).text
+    const places = [...svg.matchAll(/points="([^"]*)"/g)].flatMap((match) => (match[1] ?? '').split(' '))
+    expect(places).toHaveLength(2)
+    for (const place of places) {
+      const [x, y] = place.split(',').map(Number) as [number, number]
+      expect(x >= 0 && x <= 420 && y >= 0 && y <= 280).toBe(true)
+    }
+  })
+
+  test('says so when there is nothing to draw', () => {
+    expect(lineChart({ title: 'Loss', xLabel: '', yLabel: '', series: [] }).text).toContain('nothing to draw')
+  })
+
+  test('draws a constant series', () => {
+    const svg = lineChart({
+      title: 't',
+      xLabel: 'x',
+      yLabel: 'y',
+      series: [
+        {
+          name: 's',
+          color: 1,
+          points: [
+            [1, 5],
+            [1, 5],
+          ],
+        },
+      ],
+    }).text
+    expect(svg).not.toContain('NaN')
+  })
+})
+
+test('markup keeps markup and escapes text, in lists too', () => {
+  expect(markup`<p>${['a<', markup`<b>${'&'}</b>`, 1, undefined]}</p>`.text).toBe('<p>a&lt;<b>&amp;</b>1</p>')
+})

@@ -1,0 +1,384 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { MillraceError, mapConcurrently } from 'millrace/core'
+import { MemoryStorage, putBlob } from 'millrace/storage'
+import { FileStorage } from 'millrace/storage/file'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { FileFault } from './faulty-files.ts'
+import { FaultyFiles } from './faulty-files.ts'
+
+let parent = ''
+let count = 0
+beforeAll(async () => {
+  parent = await mkdtemp(join(tmpdir(), 'millrace-file-'))
+})
+afterAll(() => rm(parent, { recursive: true, force: true }))
+
+function freshRoot(): string {
+  count++
+  return join(parent, String(count))
+}
+const text = (value: string): Uint8Array => new TextEncoder().encode(value)
+const read = async (storage: FileStorage, key: string): Promise<string | undefined> => {
+  const object = await storage.get(key)
+  return object && new TextDecoder().decode(object.bytes)
+}
+async function outcomeOf(work: Promise<unknown>): Promise<string> {
+  try {
+    await work
+    return 'acknowledged'
+  } catch (error) {
+    if (MillraceError.is(error)) return error.code
+    throw error
+  }
+}
+async function temporariesIn(root: string): Promise<string[]> {
+  const names = await readdir(root, { recursive: true })
+  return names.filter((name) => name.includes('.tmp-'))
+}
+
+describe('a file store', () => {
+  test('keeps its files to their owner', async () => {
+    const root = freshRoot()
+    const storage = await FileStorage.open(root)
+    await storage.put('a/b', text('x'))
+    expect((await stat(join(root, 'a/b'))).mode & 0o777).toBe(0o600)
+    expect((await stat(join(root, 'a'))).mode & 0o777).toBe(0o700)
+    expect((await stat(root)).mode & 0o777).toBe(0o700)
+  })
+
+  test('opens below folders that are missing, and reads what another instance wrote', async () => {
+    const root = join(freshRoot(), 'deep', 'er')
+    await (await FileStorage.open(root)).put('a', text('x'))
+    expect(await read(await FileStorage.open(root), 'a')).toBe('x')
+  })
+
+  test('syncs the file, links it, syncs the folder, and only then acknowledges', async () => {
+    const faulty = new FaultyFiles()
+    const storage = await FileStorage.open(freshRoot(), { files: faulty.files })
+    await storage.put('a/other', text('x'))
+    faulty.reset()
+    await storage.putIfAbsent('a/b', text('x'))
+    const order = ['write', 'sync', 'close', 'link', 'open', 'sync', 'close', 'unlink']
+    expect(faulty.operations.filter((operation) => !['lstat', 'realpath'].includes(operation))).toEqual(['open', ...order])
+    faulty.reset()
+    await storage.put('a/b', text('y'))
+    expect(faulty.operations.filter((operation) => !['lstat', 'realpath'].includes(operation)).slice(0, 8)).toEqual([
+      'open',
+      'write',
+      'sync',
+      'close',
+      'rename',
+      'open',
+      'sync',
+      'close',
+    ])
+  })
+
+  test('needs no fsync when its writes need not survive a loss of power', async () => {
+    const faulty = new FaultyFiles()
+    const storage = await FileStorage.open(freshRoot(), { files: faulty.files, durability: 'process' })
+    expect(storage.capabilities.durability).toBe('process')
+    await storage.putIfAbsent('a/b', text('x'))
+    expect(faulty.operations).not.toContain('sync')
+  })
+
+  test('lists its own files only', async () => {
+    const root = freshRoot()
+    const storage = await FileStorage.open(root)
+    await storage.put('a/b', text('x'))
+    await writeFile(join(root, 'README.md'), 'not ours')
+    await writeFile(join(root, 'a', '.tmp-1-00000000-0000-4000-8000-000000000000'), 'a temporary')
+    await mkdir(join(root, 'Upper'))
+    await writeFile(join(root, 'Upper', 'c'), 'not ours')
+    const keys: string[] = []
+    for await (const { key } of storage.list('')) keys.push(key)
+    expect(keys).toEqual(['a/b'])
+  })
+
+  test('writes 300 blobs with 8 at once quickly, and shares the fsyncs of one folder', async () => {
+    const faulty = new FaultyFiles()
+    const storage = await FileStorage.open(freshRoot(), { files: faulty.files })
+    const blobs = Array.from({ length: 300 }, (_, index) => new Uint8Array(300_000).fill(index & 0xff).fill(index >> 8, 0, 1))
+    const started = performance.now()
+    await mapConcurrently(blobs, 8, (blob) => putBlob(storage, blob))
+    expect(performance.now() - started).toBeLessThan(10_000)
+    faulty.reset()
+    await mapConcurrently(blobs.slice(0, 64), 32, (_, index) => storage.putIfAbsent(`one-folder/${index}`, text('x')))
+    const syncs = faulty.operations.filter((operation) => operation === 'sync').length
+    expect(syncs).toBeLessThan(64 + 48)
+  })
+})
+
+describe('symbolic links below the root', () => {
+  test('are not followed by reads, writes, lists or deletes', async () => {
+    const outside = freshRoot()
+    await mkdir(outside)
+    await writeFile(join(outside, 'secret'), 'secret')
+    const root = freshRoot()
+    const storage = await FileStorage.open(root)
+    await symlink(join(outside, 'secret'), join(root, 'file'))
+    await symlink(outside, join(root, 'folder'))
+    expect(await outcomeOf(storage.get('file'))).toBe('STORAGE_CORRUPT')
+    expect(await outcomeOf(storage.get('folder/secret'))).toBe('STORAGE_CORRUPT')
+    expect(await outcomeOf(storage.put('folder/new', text('x')))).toBe('STORAGE_CORRUPT')
+    expect(await outcomeOf(storage.putIfAbsent('folder/new', text('x')))).toBe('STORAGE_CORRUPT')
+    expect(await outcomeOf(storage.createSegment('folder/new'))).toBe('STORAGE_CORRUPT')
+    expect(await outcomeOf(storage.delete('folder/secret'))).toBe('STORAGE_CORRUPT')
+    expect(await outcomeOf(storage.putIfAbsent('file', text('x')))).toBe('STORAGE_CONFLICT')
+    const keys: string[] = []
+    for await (const { key } of storage.list('')) keys.push(key)
+    expect(keys).toEqual([])
+    await storage.put('file', text('replaced'))
+    await storage.delete('file')
+    expect(await readdir(outside)).toEqual(['secret'])
+    expect(await readFile(join(outside, 'secret'), 'utf8')).toBe('secret')
+  })
+
+  test('may be the root itself', async () => {
+    const [real, link] = [freshRoot(), freshRoot()]
+    await mkdir(real)
+    await symlink(real, link)
+    const storage = await FileStorage.open(link)
+    await storage.put('a/b', text('x'))
+    expect(await read(storage, 'a/b')).toBe('x')
+  })
+})
+
+describe('when any one operation of the file system fails', { timeout: 60_000 }, () => {
+  const faults: readonly FileFault[] = [
+    { applied: false, code: 'EIO' },
+    { applied: true, code: 'EIO' },
+    { applied: false, code: 'ENOSPC' },
+  ]
+  const changes = [
+    ['putIfAbsent', undefined, 'new', (storage: FileStorage) => storage.putIfAbsent('models/log/1', text('new'))],
+    ['putIfAbsent without hard links', undefined, 'new', (storage: FileStorage) => storage.putIfAbsent('models/log/1', text('new'))],
+    ['put of a new object', undefined, 'new', (storage: FileStorage) => storage.put('models/log/1', text('new'))],
+    ['put over an object', 'old', 'new', (storage: FileStorage) => storage.put('models/log/1', text('new'))],
+    ['delete', 'old', undefined, (storage: FileStorage) => storage.delete('models/log/1')],
+  ] as const
+
+  for (const fault of faults) {
+    for (const [name, before, after, change] of changes) {
+      test(`${name} (${fault.code}, ${fault.applied ? 'applied' : 'not applied'}) leaves the old or the new state and says which`, async () => {
+        const seen = new Set<string>()
+        for (let index = 1; ; index++) {
+          const root = freshRoot()
+          const faulty = new FaultyFiles()
+          faulty.links = !name.includes('without hard links')
+          const storage = await FileStorage.open(root, { files: faulty.files })
+          if (before !== undefined) await storage.put('models/log/1', text(before))
+          faulty.reset()
+          faulty.failAt = index
+          faulty.fault = fault
+          const outcome = await outcomeOf(change(storage))
+          const done = faulty.operations.length < index
+          seen.add(outcome)
+          const at = `operation ${index} (${faulty.operations[index - 1]}) gave ${outcome}`
+          const state = await read(await FileStorage.open(root), 'models/log/1')
+          expect([before, after], at).toContain(state)
+          if (outcome === 'acknowledged') expect(state, at).toBe(after)
+          if (outcome === 'STORAGE_UNAVAILABLE' || outcome === 'STORAGE_NO_SPACE') {
+            // A delete or an overwrite that is repeated does no harm; a create that was refused must not be there.
+            if (name.startsWith('putIfAbsent')) expect(state, at).toBe(before)
+          }
+          expect(await temporariesIn(root), at).toEqual([])
+          // It works once the fault is over.
+          faulty.reset()
+          const again = await outcomeOf(change(storage))
+          expect(name.startsWith('putIfAbsent') && state === after ? 'STORAGE_CONFLICT' : 'acknowledged', at).toBe(again)
+          expect(await read(storage, 'models/log/1'), at).toBe(after)
+          if (done) break
+        }
+        const expected = ['acknowledged', 'STORAGE_OUTCOME_UNKNOWN', fault.code === 'ENOSPC' ? 'STORAGE_NO_SPACE' : 'STORAGE_UNAVAILABLE']
+        for (const outcome of seen) expect(expected).toContain(outcome)
+        for (const outcome of expected) expect([...seen], outcome).toContain(outcome)
+      })
+    }
+  }
+
+  test('a read gives the whole object or a fault', async () => {
+    const root = freshRoot()
+    const faulty = new FaultyFiles()
+    const storage = await FileStorage.open(root, { files: faulty.files })
+    await storage.put('a/b', text('value'))
+    for (let index = 1; ; index++) {
+      faulty.reset()
+      faulty.failAt = index
+      const outcome = await storage.get('a/b').then(
+        (object) => new TextDecoder().decode(object?.bytes),
+        (error: unknown) => (MillraceError.is(error) ? error.code : String(error)),
+      )
+      expect(['value', 'STORAGE_UNAVAILABLE']).toContain(outcome)
+      if (faulty.operations.length < index) break
+    }
+  })
+
+  test('opening fails with a fault or works', async () => {
+    for (let index = 1; ; index++) {
+      const faulty = new FaultyFiles()
+      faulty.failAt = index
+      const root = join(freshRoot(), 'deep')
+      const outcome = await outcomeOf(FileStorage.open(root, { files: faulty.files }))
+      expect(['acknowledged', 'STORAGE_UNAVAILABLE']).toContain(outcome)
+      const storage = await FileStorage.open(root)
+      await storage.put('a', text('x'))
+      expect(await temporariesIn(root)).toEqual([])
+      if (faulty.operations.length < index) break
+    }
+  })
+})
+
+describe('a fault of a kind', () => {
+  test('a write that takes a part of the bytes is repeated for the rest', async () => {
+    const faulty = new FaultyFiles()
+    faulty.writeAtMost = 7
+    const storage = await FileStorage.open(freshRoot(), { files: faulty.files })
+    const value = 'a value of more than seven bytes'
+    await storage.putIfAbsent('key', text(value))
+    expect(await read(storage, 'key')).toBe(value)
+    faulty.writeAtMost = 0
+    expect(await outcomeOf(storage.putIfAbsent('other', text(value)))).toBe('STORAGE_UNAVAILABLE')
+    expect(await read(storage, 'other')).toBeUndefined()
+  })
+
+  test('a folder that cannot be synced leaves the outcome unknown, and the object may be there', async () => {
+    const root = freshRoot()
+    const faulty = new FaultyFiles()
+    const storage = await FileStorage.open(root, { files: faulty.files })
+    await storage.put('a/first', text('x'))
+    faulty.reset()
+    // The first sync is that of the file, the second that of the folder.
+    await storage.putIfAbsent('a/second', text('x'))
+    const syncs = faulty.operations.flatMap((operation, index) => (operation === 'sync' ? [index + 1] : []))
+    expect(syncs.length).toBe(2)
+    for (const [place, code] of [
+      [0, 'STORAGE_UNAVAILABLE'],
+      [1, 'STORAGE_OUTCOME_UNKNOWN'],
+    ] as const) {
+      faulty.reset()
+      faulty.failAt = syncs[place] as number
+      expect(await outcomeOf(storage.putIfAbsent(`a/third-${place}`, text('x')))).toBe(code)
+      faulty.reset()
+      expect(await read(storage, `a/third-${place}`)).toBe(place === 0 ? undefined : 'x')
+    }
+    expect(await temporariesIn(root)).toEqual([])
+  })
+
+  test('a conflict is told only when what it conflicts with is durable', async () => {
+    const faulty = new FaultyFiles()
+    const storage = await FileStorage.open(freshRoot(), { files: faulty.files })
+    await storage.putIfAbsent('a/b', text('x'))
+    faulty.failing = { operation: 'sync', fault: { applied: false, code: 'EIO' } }
+    expect(await outcomeOf(storage.putIfAbsent('a/b', text('y')))).toBe('STORAGE_OUTCOME_UNKNOWN')
+    faulty.reset()
+    expect(await outcomeOf(storage.putIfAbsent('a/b', text('y')))).toBe('STORAGE_CONFLICT')
+  })
+
+  test('a full disk is STORAGE_NO_SPACE, leaves nothing, and works again when there is room', async () => {
+    const root = freshRoot()
+    const faulty = new FaultyFiles()
+    const storage = await FileStorage.open(root, { files: faulty.files })
+    await storage.put('a', text('old'))
+    faulty.failing = { operation: 'write', fault: { applied: false, code: 'ENOSPC' } }
+    expect(await outcomeOf(storage.put('a', text('new')))).toBe('STORAGE_NO_SPACE')
+    expect(await outcomeOf(storage.putIfAbsent('b', text('new')))).toBe('STORAGE_NO_SPACE')
+    expect(await read(storage, 'a')).toBe('old')
+    expect(await temporariesIn(root)).toEqual([])
+    faulty.reset()
+    await storage.put('a', text('new'))
+    expect(await read(storage, 'a')).toBe('new')
+  })
+
+  test('a lost reply to a link that was made is no conflict', async () => {
+    const faulty = new FaultyFiles()
+    const storage = await FileStorage.open(freshRoot(), { files: faulty.files })
+    faulty.failing = { operation: 'link', fault: { applied: true, code: 'EEXIST' } }
+    expect(await outcomeOf(storage.putIfAbsent('a', text('x')))).toBe('acknowledged')
+    expect(await read(storage, 'a')).toBe('x')
+  })
+
+  test('an abort between staging and naming leaves nothing', async () => {
+    const root = freshRoot()
+    const faulty = new FaultyFiles()
+    const stop = new AbortController()
+    const reason = new Error('stopped')
+    const files = {
+      ...faulty.files,
+      open: async (...parameters: Parameters<typeof faulty.files.open>) => {
+        const file = await faulty.files.open(...parameters)
+        if (parameters[0].includes('.tmp-')) stop.abort(reason)
+        return file
+      },
+    }
+    const opened = await FileStorage.open(root)
+    expect(opened.name).toContain(root)
+    const storage = await FileStorage.open(root, { files })
+    await expect(storage.putIfAbsent('a', text('x'), { signal: stop.signal })).rejects.toBe(reason)
+    expect(await readdir(root)).toEqual([])
+  })
+})
+
+describe('temporaries', () => {
+  async function leave(root: string, pid: number, ageMs: number): Promise<string> {
+    const name = `.tmp-${pid}-${crypto.randomUUID()}`
+    const path = join(root, 'a', name)
+    await writeFile(path, 'half written')
+    const time = new Date(Date.now() - ageMs)
+    await utimes(path, time, time)
+    return name
+  }
+  const nobody = 4_194_303 + 7
+
+  test('of dead writers are swept when the store is opened; those of the living and the young are kept', async () => {
+    const root = freshRoot()
+    await (await FileStorage.open(root)).put('a/b', text('x'))
+    const minute = 60_000
+    const dead = await leave(root, nobody, 10 * minute)
+    const young = await leave(root, nobody, 1000)
+    const living = await leave(root, process.ppid, 10 * minute)
+    const older = await leave(root, process.pid, 23 * 60 * minute)
+    const abandoned = await leave(root, process.ppid, 25 * 60 * minute)
+    const own = await leave(root, process.pid, 0)
+    const storage = await FileStorage.open(root)
+    const left = await readdir(join(root, 'a'))
+    expect(left.sort()).toEqual(['b', young, living, own].sort())
+    expect(left).not.toContain(dead)
+    expect(left).not.toContain(older)
+    expect(left).not.toContain(abandoned)
+    expect(await read(storage, 'a/b')).toBe('x')
+    await FileStorage.open(root, { sweepAfterMs: 500 })
+    expect(await readdir(join(root, 'a'))).not.toContain(young)
+  })
+
+  test('that are swept under a writer make its write fail, and nothing else', async () => {
+    for (const method of ['put', 'putIfAbsent'] as const) {
+      const root = freshRoot()
+      const faulty = new FaultyFiles()
+      const sweep = async (): Promise<void> => {
+        for (const name of await temporariesIn(root)) await rm(join(root, name))
+      }
+      const files = {
+        ...faulty.files,
+        link: (from: string, to: string) => sweep().then(() => faulty.files.link(from, to)),
+        rename: (from: string, to: string) => sweep().then(() => faulty.files.rename(from, to)),
+      }
+      const storage = await FileStorage.open(root, { files })
+      expect(['STORAGE_UNAVAILABLE', 'STORAGE_OUTCOME_UNKNOWN']).toContain(await outcomeOf(storage[method]('key', text('x'))))
+      expect(await read(storage, 'key')).toBeUndefined()
+    }
+  })
+})
+
+describe('memory storage', () => {
+  test('does not bring a deleted segment back when its writer appends', async () => {
+    const storage = new MemoryStorage()
+    const segment = await storage.createSegment('a/b')
+    await storage.delete('a/b')
+    await segment.append(text('x'))
+    expect(await storage.get('a/b')).toBeUndefined()
+    await storage.put('a', text('y'))
+  })
+})
