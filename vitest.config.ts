@@ -10,6 +10,17 @@ const alias = [
   { find: /^millrace\/(.+)$/, replacement: `${source}$1/index.ts` },
 ]
 
+/** All that src imports, known before the first page is loaded: what Vite finds later makes it load the page again, in the middle of a test. */
+const browserDependencies = [
+  '@noble/hashes/sha2.js',
+  '@noble/hashes/utils.js',
+  '@tensorflow/tfjs',
+  '@tensorflow/tfjs-backend-wasm',
+  ...['data', 'enum', 'ipc/reader', 'ipc/writer', 'recordbatch', 'schema', 'table', 'type', 'vector'].map((file) => `apache-arrow/${file}`),
+  'eventemitter3',
+  'idb-keyval',
+]
+
 const config: ReturnType<typeof defineConfig> = defineConfig({
   test: {
     projects: [
@@ -19,6 +30,7 @@ const config: ReturnType<typeof defineConfig> = defineConfig({
       },
       {
         resolve: { alias },
+        optimizeDeps: { include: browserDependencies },
         test: {
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],
@@ -30,7 +42,13 @@ const config: ReturnType<typeof defineConfig> = defineConfig({
             provider: playwright({
               launchOptions: {
                 executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
-                args: ['--no-sandbox', '--enable-unsafe-swiftshader', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+                args: [
+                  '--no-sandbox',
+                  '--enable-unsafe-swiftshader',
+                  '--disable-background-networking',
+                  '--disable-component-update',
+                  '--disable-sync',
+                ],
               },
             }),
             instances: [{ browser: 'chromium' }],
@@ -39,7 +57,13 @@ const config: ReturnType<typeof defineConfig> = defineConfig({
       },
       {
         // What is tested here is the built package and the examples as a user runs them.
-        test: { name: 'examples', include: ['test/examples/**/*.test.ts'], testTimeout: 600_000, hookTimeout: 600_000, fileParallelism: false },
+        test: {
+          name: 'examples',
+          include: ['test/examples/**/*.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
       },
     ],
   },

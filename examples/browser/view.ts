@@ -55,7 +55,7 @@ export function showResult(
   result.innerHTML = markup`<h2>Result</h2>
 <dl class="tiles">
   ${tile('AUC on the last fifth', 'auc', figure(evaluation.metrics.auc?.value))}
-  ${tile('AUC of the best baseline', 'baseline', figure(best))}
+  ${tile('Best baseline', 'baseline', figure(best))}
   ${tile('Gates', 'gates', verdict.passed ? 'passed' : 'not passed')}
   ${tile(promoted ? 'Version, now champion' : 'Version, not promoted', 'version', String(version.version))}
 </dl>
@@ -107,11 +107,12 @@ function operatingCharacteristic({ roc }: Evaluation): Markup {
 
 function driftTable(verdicts: readonly ColumnVerdict[]): Markup {
   const line = ({ column, effect, adjustedPValue, drifted }: ColumnVerdict): Markup =>
-    markup`<tr><td>${column}</td><td>${effect.name.replaceAll('-', ' ')}</td><td class="number">${figure(effect.value)}</td><td class="number">${adjustedPValue.toExponential(1)}</td><td class="${drifted ? 'bad' : 'good'}">${drifted ? 'drift' : 'no drift'}</td></tr>`
+    markup`<tr><td>${column}</td><td>${effect.name.replaceAll('-', ' ')}</td><td class="number">${figure(effect.value)}</td><td class="number">${chance(adjustedPValue)}</td><td class="${drifted ? 'bad' : 'good'}">${drifted ? 'drift' : 'no drift'}</td></tr>`
   return markup`<h3>Drift of the last fifth from the training data</h3><div class="scroll"><table id="drift">
 <thead><tr><th>column</th><th>effect</th><th class="number">size</th><th class="number">p-value</th><th>verdict</th></tr></thead>
 <tbody>${verdicts.map(line)}</tbody></table></div>`
 }
 
 const figure = (value: number | undefined): string => (value ?? Number.NaN).toFixed(3)
+const chance = (pValue: number): string => (pValue < 0.001 ? '< 0.001' : pValue.toFixed(3))
 const count = (value: number): string => value.toLocaleString('en-US')

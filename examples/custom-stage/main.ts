@@ -1,4 +1,5 @@
 // A flow with a stage of one's own in the middle: what it adds is there at the end, and the built-in stages after it work as before.
+// To see it: npm run build && npx tsx --tsconfig examples/tsconfig.json examples/custom-stage/main.ts [folder]
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { Pipeline } from 'millrace'
@@ -33,5 +34,5 @@ const storage = await FileStorage.open(process.argv[2] ?? '.millrace/custom-stag
 for (const attempt of ['first', 'second']) {
   const { output, record } = await pipeline.run({ storage })
   console.log(`${attempt} run: ${record.stages.map((stage) => `${stage.name} ${stage.outcome}`).join(', ')}`)
-  console.log(`rows by month: ${output.months.slice(0, 6).join(', ')}; train ${output.train.rowCount}, test ${output.test.rowCount}`)
+  console.log(`rows by month: ${output.months.join(' ')}; train ${output.train.rowCount}, test ${output.test.rowCount}`)
 }

@@ -8,14 +8,11 @@ export const rowsByMonth = <F extends Flow<{ date: Date }>>(): Stage<F, F & { re
   new Stage({
     name: 'rows-by-month',
     version: '1',
-    run: async (flow: F, { signal, progress }) => {
+    run: async (flow: F, { signal }) => {
       const months = new Uint32Array(12)
-      let rows = 0
       for await (const batch of flow.dataset.batches({ columns: ['date'], signal })) {
         const dates = columnOf(batch, 'date')
         if (dates.kind === 'time') for (const time of dates.values) (months[timePartOf(time, 'month')] as number)++
-        rows += batch.numRows
-        progress(rows, flow.dataset.rowCount, 'rows')
       }
       return { ...flow, months: [...months] }
     },

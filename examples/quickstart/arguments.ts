@@ -11,7 +11,7 @@ export interface Arguments {
 export function readArguments(args: readonly string[]): Arguments {
   const { values } = parseArgs({
     args: [...args],
-    options: { epochs: { type: 'string', default: '4' }, storage: { type: 'string', default: '.millrace' } },
+    options: { epochs: { type: 'string', default: '6' }, storage: { type: 'string', default: '.millrace' } },
   })
   const epochs = Number(values.epochs)
   if (!Number.isInteger(epochs) || epochs < 1) throw new Error(`Expected --epochs to be 1, 2, 3 ... Received "${values.epochs}".`)

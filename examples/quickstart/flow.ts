@@ -31,7 +31,7 @@ export function flightDelay(options: { file: string; registry: Registry; epochs:
   return new Pipeline(modelName)
     .pipe(ingest({ source: parquet(options.file, { label: 'flights-3m.parquet' }), schema: flight }))
     .pipe(derive('late', ['delay'], (delay) => delay > 15))
-    .pipe(split({ by: 'date', validation: { from: day('2001-04-21') }, test: { from: day('2001-05-01'), until: day('2001-06-01') } }))
+    .pipe(split({ by: 'date', validation: { from: day('2001-04-24') }, test: { from: day('2001-05-01'), until: day('2001-06-01') } }))
     .pipe(
       prepare({
         target: 'late',
@@ -50,7 +50,7 @@ export function flightDelay(options: { file: string; registry: Registry; epochs:
         },
       }),
     )
-    .pipe(train({ learner: mlp({ units: [64, 32], epochs: options.epochs, batchSize: 4096, patience: 2 }), seed: 7 }))
+    .pipe(train({ learner: mlp({ units: [64, 32], epochs: options.epochs, batchSize: 4096, learningRate: 0.002, patience: 2 }), seed: 7 }))
     .pipe(
       evaluate({
         metrics: ['auc', 'log-loss', 'accuracy', 'brier', 'expected-calibration-error'],

@@ -75,12 +75,12 @@ export async function runProduction(options: {
 
   for (const monitor of [drift, operations]) monitor.closeWindow()
   for (const monitor of [performance, month, actions]) monitor.closeWindows()
-  const weeks = drift.closedWindows.map((window, index): MonitoringPeriod => {
+  const weeks = drift.closedWindows.map((window): MonitoringPeriod => {
     const good = performance.closedWindows.find((other) => other.start === window.start)
     const busy = operations.closedWindows.find((other) => other.start === window.start)
     const acted = actions.closedWindows.find((other) => other.start === window.start)
     return {
-      label: `week ${index + 1} (from June ${new Date(window.start).getUTCDate()})`,
+      label: weekLabel(window.start, window.end),
       rows: window.rows,
       drift: window.verdicts,
       ...(good === undefined ? {} : { performance: good }),
@@ -95,6 +95,11 @@ export async function runProduction(options: {
     durationMs: globalThis.performance.now() - start,
     dropped: log.dropped.records,
   }
+}
+
+function weekLabel(start: number, end: number): string {
+  const last = Math.min(end - dayMs, Date.UTC(2001, 5, 30))
+  return `June ${new Date(start).getUTCDate()}–${new Date(last).getUTCDate()}`
 }
 
 /** Labels wait until their time has come. */

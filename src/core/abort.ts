@@ -8,7 +8,13 @@ export function isAbortOf(signal: AbortSignal | undefined, error: unknown): bool
   return signal?.aborted === true && error === signal.reason
 }
 
-/** Settles as `work` does, or rejects with `signal.reason` as soon as the signal aborts; the work itself is not stopped. */
+/**
+ * Settles as `work` does, or rejects with `signal.reason` as soon as the signal aborts; the work itself is not stopped.
+ *
+ * @example
+ * const work = systemClock.sleep(20)
+ * await raceAbort(work, AbortSignal.timeout(1)).catch((error: Error) => error.name) // 'TimeoutError'
+ */
 export function raceAbort<Result>(work: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
   if (signal === undefined) return work
   if (signal.aborted) {

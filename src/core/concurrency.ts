@@ -1,6 +1,11 @@
 import { throwIfAborted } from './abort.ts'
 
-/** Maps with at most `concurrency` calls under way, keeping the order; the first failure stops new calls and rejects once those under way have settled. */
+/**
+ * Maps with at most `concurrency` calls under way, keeping the order; the first failure stops new calls and rejects once those under way have settled.
+ *
+ * @example
+ * await mapConcurrently([1, 2, 3], 2, async (item) => item * 2) // [2, 4, 6]
+ */
 export async function mapConcurrently<Item, Result>(
   items: Iterable<Item>,
   concurrency: number,

@@ -4,17 +4,32 @@ import { canonicalJson } from './json.ts'
 
 const encoder = new TextEncoder()
 
-/** SHA-256 (FIPS 180-4) of bytes or of a text's UTF-8, as 64 lower-case hexadecimal digits. */
+/**
+ * SHA-256 (FIPS 180-4) of bytes or of a text's UTF-8, as 64 lower-case hexadecimal digits.
+ *
+ * @example
+ * sha256Hex('abc') // 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
+ */
 export function sha256Hex(content: Uint8Array | string): string {
   return bytesToHex(sha256(typeof content === 'string' ? encoder.encode(content) : content))
 }
 
-/** SHA-256 of the canonical JSON of a value: equal values have equal digests, whatever the order of their keys. */
+/**
+ * SHA-256 of the canonical JSON of a value: equal values have equal digests, whatever the order of their keys.
+ *
+ * @example
+ * digestOfJson({ a: 1, b: 2 }) === digestOfJson({ b: 2, a: 1 }) // true
+ */
 export function digestOfJson(value: unknown): string {
   return sha256Hex(canonicalJson(value))
 }
 
-/** A SHA-256 that is fed piece by piece; it works on pages without WebCrypto. */
+/**
+ * A SHA-256 that is fed piece by piece; it works on pages without WebCrypto.
+ *
+ * @example
+ * new Sha256().update('a').update('bc').digestHex() // 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
+ */
 export class Sha256 {
   readonly #hash = sha256.create()
 

@@ -7,7 +7,7 @@ import type { ErrorCode, ErrorDetails } from './error-codes.ts'
  *
  * @example
  * try {
- *   await storage.putIfAbsent('models/churn/log/0000000000000001', entry)
+ *   await storage.putIfAbsent('models/churn/log/0000000000000001', bytes)
  * } catch (error) {
  *   if (MillraceError.is(error, 'STORAGE_CONFLICT')) console.warn(`somebody else wrote ${error.details.key}`)
  *   else throw error

@@ -8,7 +8,13 @@ const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
 /** Makes identifiers: 26 lower-case characters that sort by time (the layout of a ULID), fit a storage key and never repeat. */
 export type IdentifierSource = () => string
 
-/** Ten characters of milliseconds and sixteen of randomness. */
+/**
+ * Ten characters of milliseconds and sixteen of randomness.
+ *
+ * @example
+ * const newId = createIdentifierSource()
+ * newId().length // 26
+ */
 export function createIdentifierSource(options: { clock?: Clock; random?: Random } = {}): IdentifierSource {
   const clock = options.clock ?? systemClock
   const random = options.random ?? systemRandom

@@ -1,3 +1,10 @@
+/**
+ * What every room stands on: the one error class and its closed table of codes, events, clock, random streams, identifiers, digests and canonical JSON.
+ * Start with {@link MillraceError} and the table {@link ErrorDetails}.
+ *
+ * @packageDocumentation
+ */
+
 export { isAbortOf, raceAbort, throwIfAborted, yieldToEventLoop } from './abort.ts'
 export type { Clock } from './clock.ts'
 export { systemClock } from './clock.ts'

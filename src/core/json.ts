@@ -15,7 +15,13 @@ export function canonicalJson(value: unknown): string {
   return write(value, '$', new Set())
 }
 
-/** The value as plain JSON data, checked as {@link canonicalJson} checks it. */
+/**
+ * The value as plain JSON data, checked as {@link canonicalJson} checks it.
+ *
+ * @example
+ * toJson({ at: 1, note: undefined }) // { at: 1 }
+ * toJson({ at: Number.NaN }) // throws VALUE_NOT_JSON
+ */
 export function toJson(value: unknown): Json {
   return JSON.parse(canonicalJson(value)) as Json
 }

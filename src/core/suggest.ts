@@ -1,4 +1,9 @@
-/** The nearest of `known` to a misspelled name by edit distance, or undefined when none is near: for "Did you mean". */
+/**
+ * The nearest of `known` to a misspelled name by edit distance, or undefined when none is near: for "Did you mean".
+ *
+ * @example
+ * nearestName('orgin', ['origin', 'destination']) // 'origin'
+ */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
   let nearest: string | undefined
   let least = Math.max(2, Math.ceil(name.length / 3)) + 1

@@ -28,7 +28,12 @@ export function arrowTypeOf(kind: ColumnKind, dictionaryId?: number): DataType {
   }
 }
 
-/** The Arrow schema of columns; the same for equal columns, so that batches made with it can be put together. */
+/**
+ * The Arrow schema of columns; the same for equal columns, so that batches made with it can be put together.
+ *
+ * @example
+ * arrowSchemaOf([{ name: 'distance', kind: 'integer', nullable: false }]).names // ['distance']
+ */
 export function arrowSchemaOf(columns: readonly ColumnType[]): Schema<TypeMap> {
   return new Schema<TypeMap>(columns.map(({ name, kind, nullable }, index) => new Field(name, arrowTypeOf(kind, index), nullable)))
 }
@@ -38,6 +43,9 @@ export function arrowSchemaOf(columns: readonly ColumnType[]): Schema<TypeMap> {
  * afterwards. With `schema` (of {@link arrowSchemaOf}, for these columns in this order) all batches made with it have equal types.
  *
  * @throws {@link MillraceError} `SCHEMA_MISMATCH` when the columns have not one length.
+ * @example
+ * const distance = { kind: 'integer', length: 2, values: Int32Array.of(954, 679) } as const
+ * batchOf({ distance }).numRows // 2
  */
 export function batchOf(columns: Readonly<Record<string, Column>>, schema?: Schema<TypeMap>): RecordBatch {
   // Names that look like numbers would come first in the record, so a schema's order is taken from the schema.

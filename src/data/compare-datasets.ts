@@ -18,7 +18,15 @@ export interface DatasetComparison {
   readonly changed: readonly { readonly name: string; readonly chunks: number }[] | undefined
 }
 
-/** Compares two datasets by what their manifests say; no data is read. @throws {@link MillraceError} `ARGUMENT_INVALID` for one that is not stored. */
+/**
+ * Compares two datasets by what their manifests say; no data is read.
+ *
+ * @throws {@link MillraceError} `ARGUMENT_INVALID` for one that is not stored.
+ * @example
+ * const late = { kind: 'integer', length: 1, values: Int32Array.of(1) } as const
+ * const before = await writeDataset(storage, [{ name: 'late', kind: 'integer', nullable: false }], [batchOf({ late })])
+ * compareDatasets(before, before).equal // true
+ */
 export function compareDatasets(before: Dataset, after: Dataset): DatasetComparison {
   const left = asStored(before)
   const right = asStored(after)

@@ -12,6 +12,9 @@ import { saveTable, type WriteDatasetOptions, writeDataset } from './write-datas
  * Rows [start, end) of a dataset, sharing its chunks.
  *
  * @throws {@link MillraceError} `ARGUMENT_INVALID` when the range is not within the dataset, or the dataset is not a stored one.
+ * @example
+ * const firstTen = await sliceDataset(dataset, 0, 10)
+ * firstTen.rowCount // 10
  */
 export async function sliceDataset<Row extends object>(
   dataset: Dataset<Row>,
@@ -36,6 +39,10 @@ export async function sliceDataset<Row extends object>(
  * The rows of a dataset whose flag is not 0, in order, sharing its chunks.
  *
  * @throws {@link MillraceError} `ARGUMENT_INVALID` when there is not one flag a row, or the dataset is not a stored one.
+ * @example
+ * const everySecond = Uint8Array.from({ length: dataset.rowCount }, (_, row) => row % 2)
+ * const half = await selectRows(dataset, everySecond)
+ * half.rowCount === Math.floor(dataset.rowCount / 2) // true
  */
 export async function selectRows<Row extends object>(
   dataset: Dataset<Row>,

@@ -1,3 +1,10 @@
+/**
+ * Rows, in columns: a {@link Source} is read lazily, a {@link Dataset} is an immutable snapshot in storage known by the digest of its values, a {@link Profile}
+ * counts its columns, the {@link Catalog} names versions. Columns are typed arrays throughout ({@link columnOf}).
+ *
+ * @packageDocumentation
+ */
+
 export { arrowSchemaOf, arrowTypeOf, batchOf } from './build-batch.ts'
 export type { DataVersion } from './catalog.ts'
 export { Catalog } from './catalog.ts'

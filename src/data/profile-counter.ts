@@ -16,7 +16,8 @@ import { columnOf } from './read-column.ts'
  * @example
  * const counter = new ProfileCounter(trainingProfile, ['distance', 'origin'])
  * counter.add(batch)
- * counter.profile().columns.distance.counts
+ * const compared = compareProfiles(trainingProfile, counter.profile())
+ * compared.map(({ column }) => column) // ['distance', 'origin']
  */
 export class ProfileCounter {
   readonly columns: readonly string[]

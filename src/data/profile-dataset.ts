@@ -25,6 +25,10 @@ export interface ProfileOptions {
  * columns are read twice.
  *
  * @throws {@link MillraceError} `COLUMN_NOT_FOUND`.
+ * @example
+ * const profile = await profileDataset(dataset, { columns: ['distance', 'origin'] })
+ * profile.columns.distance?.kind // 'number'
+ * profile.columns.origin?.kind // 'category'
  */
 export async function profileDataset<Row extends object>(dataset: Dataset<Row>, options: ProfileOptions = {}): Promise<Profile> {
   const { bins = 32, maxCategories = 1000, signal } = options

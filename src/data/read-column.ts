@@ -14,6 +14,10 @@ import { decodeDictionary } from './text-dictionary.ts'
  * A column of a record batch as typed arrays.
  *
  * @throws {@link MillraceError} `COLUMN_NOT_FOUND`, or `SCHEMA_UNSUPPORTED` for an Arrow type that has no {@link ColumnKind} (lists, structs, decimals).
+ * @example
+ * const distance = columnOf(batch, 'distance')
+ * distance.kind // 'number'
+ * distance.length === batch.numRows // true
  */
 export function columnOf(batch: RecordBatch, name: string): Column {
   const vector = batch.getChild(name)

@@ -10,6 +10,8 @@ import { columnNotFound } from './column-not-found.ts'
  * data at their old places, where the new schema does not find them.
  *
  * @throws {@link MillraceError} `COLUMN_NOT_FOUND`.
+ * @example
+ * selectColumns(batch, ['origin', 'distance']).schema.names // ['origin', 'distance']
  */
 export function selectColumns(batch: RecordBatch, names: readonly string[]): RecordBatch {
   const known = batch.schema.fields.map((field) => String(field.name))

@@ -153,6 +153,10 @@ export class StoredDataset<Row extends object = object> implements Dataset<Row> 
  * Opens a stored dataset by the SHA-256 of its manifest, in this or another process.
  *
  * @throws {@link MillraceError} `STORAGE_NOT_FOUND`, `STORAGE_CORRUPT` or `FORMAT_UNSUPPORTED`.
+ * @example
+ * const { manifestDigest, digest } = await sliceDataset(dataset, 0, 10)
+ * const again = await openDataset(storage, manifestDigest)
+ * again.digest === digest // true
  */
 export async function openDataset<Row extends object = object>(
   storage: StorageAdapter,

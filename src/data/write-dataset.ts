@@ -28,6 +28,10 @@ export interface WriteDatasetOptions {
  *
  * @throws {@link MillraceError} `COLUMN_NOT_FOUND` or `SCHEMA_MISMATCH` (another kind, or a null in a column that has none) for a batch that does not
  * fit the columns; `ARGUMENT_INVALID` without columns.
+ * @example
+ * const distance = { kind: 'integer', length: 2, values: Int32Array.of(954, 679) } as const
+ * const dataset = await writeDataset(storage, [{ name: 'distance', kind: 'integer', nullable: false }], [batchOf({ distance })])
+ * await dataset.head(2) // [{ distance: 954 }, { distance: 679 }]
  */
 export async function writeDataset<Row extends object = object>(
   storage: StorageAdapter,

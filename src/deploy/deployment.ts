@@ -41,7 +41,7 @@ import type { VersionSource } from './version-source.ts'
  * @example
  * const deployment = await Deployment.open({ registry, model: 'flight-delay', alias: 'champion', schema: flight.omit({ delay: true }), log, monitors })
  * const { predictions, ids } = await deployment.predict([{ date: new Date(), distance: 954, origin: 'SEA', destination: 'SFO' }])
- * await deployment.recordOutcome(ids[0], 1)
+ * for (const id of ids) await deployment.recordOutcome(id, 1)
  * await deployment.close()
  */
 export class Deployment<in Wire extends object = Readonly<Record<string, unknown>>> {

@@ -5,7 +5,8 @@ import { createInferenceProtocol, type InferenceProtocolOptions, type ServedDepl
  * The protocol as a fetch handler: for Bun, Deno, workers, service workers, Hono and Next.js. It speaks what `createInferenceProtocol` says.
  *
  * @example
- * export default { fetch: fetchHandler(deployment, { hosts: ['ml.example.org'], authorize: hasToken }) }
+ * const authorize = ({ headers }: InferenceRequest): boolean => headers.authorization === 'Bearer of the secret'
+ * export default { fetch: fetchHandler(deployment, { hosts: ['ml.example.org'], authorize }) }
  */
 export function fetchHandler(
   deployments: ServedDeployment | readonly ServedDeployment[],

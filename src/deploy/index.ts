@@ -1,3 +1,10 @@
+/**
+ * The step from a registered version to answers: {@link Deployment} serves it in the host's process; {@link nodeHandler} and {@link fetchHandler} put it behind HTTP
+ * (the Open Inference Protocol).
+ *
+ * @packageDocumentation
+ */
+
 export { Deployment } from './deployment.ts'
 export type { DeploymentEvent } from './deployment-event.ts'
 export type {

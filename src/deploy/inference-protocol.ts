@@ -41,7 +41,8 @@ export interface InferenceProtocol {
  *
  * @example
  * const protocol = createInferenceProtocol(deployment)
- * await protocol.handle({ method: 'GET', path: '/v2/health/ready', headers: { host: 'localhost' } })
+ * const { status } = await protocol.handle({ method: 'GET', path: '/v2/health/ready', headers: { host: 'localhost' } })
+ * status // 200
  */
 export function createInferenceProtocol(
   deployments: ServedDeployment | readonly ServedDeployment[],

@@ -35,7 +35,7 @@ export interface EvaluateOptions<Column extends string = string> {
  * @throws {@link MillraceError} `SPLIT_EMPTY` without test rows; `METRIC_UNDEFINED` when the test part does not define a metric that was
  * asked for; `LABEL_INVALID`; `ARGUMENT_INVALID` here for options that make no sense.
  * @example
- * pipeline.pipe(evaluate({ metrics: ['auc', 'log-loss'], slices: ['origin'], baselines: [prior(), meanBy('carrier')] }))
+ * pipeline.pipe(evaluate({ metrics: ['auc', 'log-loss'], slices: ['origin'], baselines: [prior(), meanBy('origin')] }))
  */
 export function evaluate<F extends Flow & SplitPart & PreparedPart & TrainedPart>(
   options: EvaluateOptions<ColumnOf<F>>,

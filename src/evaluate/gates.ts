@@ -38,6 +38,9 @@ export function atMost(metric: MetricName | Metric, value: number): Gate {
 /**
  * Passes when the metric is better than that of every baseline of the evaluation, in the metric's own direction. Undecidable when
  * `evaluate` was given no baselines, or one of them has no such metric.
+ *
+ * @example
+ * gate([betterThanBaselines('auc')])
  */
 export function betterThanBaselines(metric: MetricName | Metric): Gate {
   const resolved = resolveMetric(metric)

@@ -1,3 +1,10 @@
+/**
+ * The steps {@link evaluate}, which measures a model on the test part beside baselines and by slices, and {@link gate}, which asks conditions of the figures before
+ * anything is promoted.
+ *
+ * @packageDocumentation
+ */
+
 export type { ChampionGateOptions } from './champion-gate.ts'
 export { notWorseThanChampion } from './champion-gate.ts'
 export type { EvaluateOptions } from './evaluate.ts'

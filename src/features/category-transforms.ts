@@ -9,7 +9,7 @@ import { transformOf } from './transform.ts'
  *
  * @throws {@link MillraceError} `ARGUMENT_INVALID` unless `maxCategories` is an integer of at least 2.
  * @example
- * origin: oneHot({ maxCategories: 50 })
+ * pipeline.pipe(prepare({ target: 'late', features: { origin: oneHot({ maxCategories: 50 }) } }))
  */
 export function oneHot(options: { readonly maxCategories?: number } = {}): Transform<string | boolean | null, number> {
   const maxCategories = options.maxCategories ?? 50
@@ -30,7 +30,7 @@ export function oneHot(options: { readonly maxCategories?: number } = {}): Trans
  *
  * @throws {@link MillraceError} `ARGUMENT_INVALID` for a negative `smoothing` or `folds` outside 2 to 64.
  * @example
- * crosses: { route: { of: ['origin', 'destination'], as: targetEncode({ smoothing: 20 }) } }
+ * pipeline.pipe(prepare({ target: 'late', features: { origin: targetEncode({ smoothing: 50 }) } }))
  */
 export function targetEncode(options: { readonly smoothing?: number; readonly folds?: number } = {}): Transform<string | null, number> {
   const smoothing = options.smoothing ?? 20

@@ -9,7 +9,7 @@ import { transformOf } from './transform.ts'
  *
  * @throws {@link MillraceError} `ARGUMENT_INVALID` for a part that is none.
  * @example
- * date: [cyclic('hour'), cyclic('day-of-week')]
+ * pipeline.pipe(prepare({ target: 'late', features: { date: [cyclic('hour'), cyclic('day-of-week')] } }))
  */
 export function cyclic(part: TimePart): Transform<Date, number> {
   if (!timeParts.includes(part)) {

@@ -9,7 +9,8 @@ export type TimeColumnOf<Row> = { [Key in keyof Row & string]: Row[Key] extends 
  * moment, name the part.
  *
  * @example
- * { of: ['origin', { time: 'date', part: 'hour' }], as: targetEncode() }
+ * const crosses = { 'origin-hour': { of: ['origin', { time: 'date', part: 'hour' }], as: targetEncode() } } as const
+ * pipeline.pipe(prepare({ target: 'late', features: {}, crosses }))
  */
 export interface Cross<Row> {
   readonly of: readonly ((keyof Row & string) | { readonly time: TimeColumnOf<Row>; readonly part: TimePart })[]

@@ -40,11 +40,12 @@ export interface FitOptions {
  * @throws {@link MillraceError} `FEATURE_INVALID` when the definition does not fit the columns or the data; aborts reject with `signal.reason`.
  * @example
  * const plan = await fitFeaturePlan({
- *   train,
+ *   train: dataset,
  *   target: 'late',
  *   features: { date: cyclic('hour'), distance: logarithm().pipe(standardize()) },
  *   crosses: { route: { of: ['origin', 'destination'], as: targetEncode() } },
  * })
+ * plan.inputs.features?.featureNames // ['date.hour.sine', 'date.hour.cosine', 'distance', 'route']
  */
 export function fitFeaturePlan<Row extends object, const Target extends keyof Row & string>(
   options: Omit<FitOptions, 'train'> & {

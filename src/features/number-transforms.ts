@@ -9,7 +9,7 @@ import { transformOf } from './transform.ts'
  *
  * @throws {@link MillraceError} `ARGUMENT_INVALID` for another strategy or a constant that is not finite.
  * @example
- * distance: impute('median', { indicator: true }).pipe(standardize())
+ * pipeline.pipe(prepare({ target: 'late', features: { distance: impute('median', { indicator: true }).pipe(standardize()) } }))
  */
 export function impute(strategy: ImputeStrategy, options: { readonly indicator?: boolean } = {}): Transform<number | null, number> {
   const known = strategy === 'mean' || strategy === 'median' || (typeof strategy === 'object' && Number.isFinite(strategy?.constant))
@@ -31,13 +31,18 @@ export function impute(strategy: ImputeStrategy, options: { readonly indicator?:
  * Mean 0 and standard deviation 1 (of the population) on the training data; a constant column becomes 0.
  *
  * @example
- * distance: logarithm().pipe(standardize())
+ * pipeline.pipe(prepare({ target: 'late', features: { distance: logarithm().pipe(standardize()) } }))
  */
 export function standardize(): Transform<number, number> {
   return transformOf({ kind: 'standardize' })
 }
 
-/** The least value of the training data becomes 0, the greatest 1; later values may lie outside. A constant column becomes 0. */
+/**
+ * The least value of the training data becomes 0, the greatest 1; later values may lie outside. A constant column becomes 0.
+ *
+ * @example
+ * pipeline.pipe(prepare({ target: 'late', features: { distance: minMax() } }))
+ */
 export function minMax(): Transform<number, number> {
   return transformOf({ kind: 'min-max' })
 }
@@ -45,6 +50,9 @@ export function minMax(): Transform<number, number> {
 /**
  * ln(1 + x), for amounts and distances with a long tail. The training data must not be negative (`FEATURE_INVALID` when fitted); a negative
  * number that comes later counts as 0.
+ *
+ * @example
+ * pipeline.pipe(prepare({ target: 'late', features: { distance: logarithm().pipe(standardize()) } }))
  */
 export function logarithm(): Transform<number, number> {
   return transformOf({ kind: 'logarithm' })

@@ -22,7 +22,9 @@ const kinds: readonly ColumnKind[] = ['number', 'integer', 'boolean', 'text', 't
  *
  * @throws {@link MillraceError} `FORMAT_UNSUPPORTED` for a plan of a later version, `MODEL_INVALID` when something is missing or does not fit.
  * @example
- * const plan = featurePlanFromPackage(JSON.parse(text))
+ * const { json, blobs } = plan.toPackage()
+ * const again = featurePlanFromPackage({ json, blobs })
+ * again.columns.map(({ name }) => name) // ['date', 'distance', 'origin', 'destination']
  */
 export function featurePlanFromPackage({ json, blobs }: FeaturePlanPackage): FeaturePlan {
   try {

@@ -11,7 +11,8 @@ export type BatchSupply = Table | readonly RecordBatch[] | (() => Iterable<Recor
  * Arrow record batches, or a table, as a source. Nothing is copied.
  *
  * @example
- * ingest({ source: arrowBatches(tableFromIPC(bytes)), schema: flight })
+ * const table = tableFromArrays({ distance: Int32Array.of(954, 679) })
+ * ingest({ source: arrowBatches(table), schema: z.object({ distance: z.int() }) })
  */
 export function arrowBatches(supply: BatchSupply, options: { readonly label?: string } = {}): Source {
   return {

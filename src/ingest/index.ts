@@ -1,3 +1,10 @@
+/**
+ * The step from raw rows to a stored, checked and profiled dataset: {@link ingest}, over objects ({@link rows}), Arrow ({@link arrowBatches}) or a Parquet file
+ * (`millrace/ingest/parquet`).
+ *
+ * @packageDocumentation
+ */
+
 export type { BatchSupply } from './arrow-batches.ts'
 export { arrowBatches } from './arrow-batches.ts'
 export type { IngestOptions } from './ingest.ts'

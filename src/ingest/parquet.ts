@@ -1,3 +1,9 @@
+/**
+ * Parquet files as a source: {@link parquet}. It needs the optional packages `hyparquet` and `hyparquet-compressors`.
+ *
+ * @packageDocumentation
+ */
+
 import type { RecordBatch } from 'apache-arrow/recordbatch'
 import type { FileMetaData } from 'hyparquet'
 import { throwIfAborted } from '../core/abort.ts'

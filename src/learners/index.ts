@@ -1,3 +1,9 @@
+/**
+ * Learners and baselines on plain typed arrays: {@link logisticRegression} for `train`, {@link prior} and {@link meanBy} for the `baselines` of `evaluate`.
+ *
+ * @packageDocumentation
+ */
+
 export type { LogisticRegressionOptions } from './logistic-regression.ts'
 export { logisticRegression } from './logistic-regression.ts'
 export type { GroupBy, MeanByOptions } from './mean-by.ts'

@@ -1,3 +1,10 @@
+/**
+ * What happened, for people and for programs: {@link Logger} with its sinks, the progress bar, and the prediction log, which keeps every prediction, outcome
+ * and action as Arrow batches ({@link openPredictionLog}, {@link readPredictionLog}).
+ *
+ * @packageDocumentation
+ */
+
 export type { ConsoleLike } from './console-sink.ts'
 export { consoleSink } from './console-sink.ts'
 export type { LogFields, LogLevel, LogRecord, LogSink, LogTarget } from './log-target.ts'

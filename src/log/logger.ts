@@ -35,7 +35,7 @@ export interface LogSpan {
  * `Secret`, are replaced at any depth before a sink sees them; errors arrive as plain objects with code, details and causes. The text of a message is not searched.
  *
  * @example
- * const logger = new Logger({ level: 'info', sinks: [jsonLinesSink((line) => file.write(line))] })
+ * const logger = new Logger({ level: 'info', sinks: [jsonLinesSink((line) => process.stdout.write(line))] })
  * await logger.child({ model: 'flight-delay' }).span('load', async (span) => span.set({ rows: 3_000_000 }))
  */
 export class Logger implements LogTarget {

@@ -55,7 +55,7 @@ const wipeLine = '\r\u001b[2K'
  *
  * @example
  * const bar = progressBar({ write: (text) => process.stderr.write(text), isTerminal: process.stderr.isTTY, columns: () => process.stderr.columns })
- * pipeline.run({ storage, onEvent: (event) => {
+ * await pipeline.run({ storage, onEvent: (event) => {
  *   if (event.type === 'stage-progress') bar.update(event.stage, event)
  *   if (event.type === 'stage-succeeded') bar.finish(event.stage)
  * } })

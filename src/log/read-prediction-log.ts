@@ -26,7 +26,8 @@ export interface ReadPredictionLogOptions {
  *
  * @throws {@link MillraceError} `STORAGE_CORRUPT` with key and offset, unless there is an `onIssue`; `FORMAT_UNSUPPORTED` for what a newer library wrote.
  * @example
- * for await (const { batch } of readPredictionLog(storage, { prefix: 'predictions/flight-delay', kinds: ['prediction'] })) monitor.observe(batch)
+ * let rows = 0
+ * for await (const { batch } of readPredictionLog(storage, { prefix: 'predictions/flight-delay', kinds: ['prediction'] })) rows += batch.numRows
  */
 export async function* readPredictionLog(
   storage: StorageAdapter,

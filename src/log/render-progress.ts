@@ -26,8 +26,8 @@ const narrowestBar = 5
  * Pure.
  *
  * @example
- * renderProgress({ task: 'train', done: 1500, total: 3000, unit: 'rows', perSecond: 412_000, secondsLeft: 72, elapsedSeconds: 9 }, 80)
- * // 'train  [############------------]  50%  1.5k/3k rows  412k rows/s  1:12 left'
+ * const view = { task: 'train', done: 1500, total: 3000, unit: 'rows', perSecond: 412_000, secondsLeft: 72, elapsedSeconds: 9 }
+ * renderProgress(view, 80) // 'train  [############------------]   50%  1.5k/3k rows  412k rows/s  1:12 left'
  */
 export function renderProgress(view: ProgressView, columns: number): string {
   const { task, done, total, unit, perSecond, secondsLeft, elapsedSeconds, fields, finished } = view

@@ -6,8 +6,9 @@ export const redacted = '[redacted]'
  *
  * @example
  * const password = new Secret('hunter2')
- * `${password}` // '[redacted]'
+ * String(password) // '[redacted]'
  * JSON.stringify({ password }) // '{"password":"[redacted]"}'
+ * password.reveal() // 'hunter2'
  */
 export class Secret<Value = string> {
   readonly #value: Value

@@ -35,6 +35,9 @@ const rowsPerRecord = 32_768
  * @throws {@link MillraceError} `STORAGE_INVALID_KEY`, `ARGUMENT_INVALID`.
  * @example
  * const log = await openPredictionLog({ storage, prefix: 'predictions/flight-delay' })
+ * const id = { kind: 'text', length: 1, codes: Int32Array.of(0), dictionary: ['01ja6m.0'] } as const
+ * const time = { kind: 'time', length: 1, values: Float64Array.of(Date.UTC(2001, 5, 1)) } as const
+ * const label = { kind: 'number', length: 1, values: Float32Array.of(1) } as const
  * await log.append('outcome', batchOf({ id, time, label }))
  * await log.close()
  */

@@ -13,7 +13,14 @@ export interface SerializedError {
 
 const longestChain = 8
 
-/** An error, its code and details, and the chain of its causes as plain data. What is not an error stays as it is. */
+/**
+ * An error, its code and details, and the chain of its causes as plain data. What is not an error stays as it is.
+ *
+ * @example
+ * const { name, message } = serializeError(new RangeError('out of range'))
+ * name // 'RangeError'
+ * message // 'out of range'
+ */
 export function serializeError(error: Error): SerializedError {
   return serialize(error, 0) as SerializedError
 }

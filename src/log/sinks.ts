@@ -28,7 +28,14 @@ export interface MemorySink extends LogSink {
   clear(): void
 }
 
-/** Keeps the newest `limit` records, 10,000 by default. */
+/**
+ * Keeps the newest `limit` records, 10,000 by default.
+ *
+ * @example
+ * const sink = memorySink()
+ * new Logger({ sinks: [sink] }).warn('rows rejected', { rejected: 11 })
+ * sink.records[0]?.message // 'rows rejected'
+ */
 export function memorySink(options: { readonly limit?: number } = {}): MemorySink {
   const limit = options.limit ?? 10_000
   const records: LogRecord[] = []

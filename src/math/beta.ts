@@ -7,6 +7,9 @@ const tiny = 1e-300
  * Regularised incomplete beta function I_x(a, b), for a, b > 0 and 0 <= x <= 1. Give `complement` (1 - x) where it is known more exactly.
  *
  * Source: DLMF 8.17.22 (continued fraction, by the modified method of Lentz) on the side where it converges fast, 8.17.4 on the other.
+ *
+ * @example
+ * regularizedBeta(0.5, 2, 3) // about 0.6875
  */
 export function regularizedBeta(x: number, a: number, b: number, complement: number = 1 - x): number {
   if (!(a > 0) || !(b > 0) || !(x >= 0 && x <= 1)) return Number.NaN

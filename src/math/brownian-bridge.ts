@@ -27,6 +27,9 @@ interface Inside {
  * relative error, about 1e-10, holds in the tail too.
  *
  * `times` ascend; those outside (0, 1) do not count. Without any the answer is 0 for a positive bound.
+ *
+ * @example
+ * brownianBridgeSf(1, [0.5]) // about 0.0455
  */
 export function brownianBridgeSf(bound: number, times: ArrayLike<number>): number {
   if (!(bound > 0)) return 1

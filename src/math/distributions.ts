@@ -9,7 +9,13 @@ export interface Distribution<Parameters extends readonly number[]> {
   sf(x: number, ...parameters: Parameters): number
 }
 
-/** The standard normal distribution. */
+/**
+ * The standard normal distribution.
+ *
+ * @example
+ * normal.sf(1.959963984540054) // about 0.025
+ * normal.quantile(0.975) // about 1.96
+ */
 export const normal: Distribution<readonly []> & { density(x: number): number; quantile(probability: number): number } = {
   density: (x) => Math.exp((-x * x) / 2) / rootTwoPi,
   cdf: (x) => erfc(-x / Math.SQRT2) / 2,
@@ -17,7 +23,12 @@ export const normal: Distribution<readonly []> & { density(x: number): number; q
   quantile: normalQuantile,
 }
 
-/** Chi-squared with `degreesOfFreedom` > 0, which need not be whole. */
+/**
+ * Chi-squared with `degreesOfFreedom` > 0, which need not be whole.
+ *
+ * @example
+ * chiSquared.sf(3.841458820694124, 1) // about 0.05
+ */
 export const chiSquared: Distribution<readonly [degreesOfFreedom: number]> = {
   cdf: (x, degreesOfFreedom) => (x <= 0 ? 0 : regularizedGammaP(degreesOfFreedom / 2, x / 2)),
   sf: (x, degreesOfFreedom) => (x <= 0 ? 1 : regularizedGammaQ(degreesOfFreedom / 2, x / 2)),

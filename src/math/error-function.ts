@@ -1,6 +1,11 @@
 const twoOverRootPi = 2 / Math.sqrt(Math.PI)
 
-/** The error function, by its series of positive terms (DLMF 7.6.2), beyond 2 by {@link erfc}. */
+/**
+ * The error function, by its series of positive terms (DLMF 7.6.2), beyond 2 by {@link erfc}.
+ *
+ * @example
+ * erf(1) // about 0.8427007929
+ */
 export function erf(x: number): number {
   return Math.abs(x) < 2 ? series(x) : x > 0 ? 1 - erfc(x) : erfc(-x) - 1
 }
@@ -9,6 +14,9 @@ export function erf(x: number): number {
  * 1 - erf(x): relative error about 1e-13 down to the smallest doubles.
  *
  * Source: DLMF 7.9.2, the continued fraction from its end, as long as 1e-16 needs at that x.
+ *
+ * @example
+ * erfc(10) // about 2.0885e-45
  */
 export function erfc(x: number): number {
   if (x < 2) return 1 - erf(x)

@@ -8,6 +8,9 @@ const tolerance = 1 + 1e-7
  *
  * Counts: `a` of `aTotal` in one group, `b` of `bTotal` in the other. Millions are fine: tails are summed from their largest term until
  * nothing is added.
+ *
+ * @example
+ * fisherExact(3, 4, 1, 4) // about 0.4857
  */
 export function fisherExact(a: number, aTotal: number, b: number, bTotal: number): number {
   const total = aTotal + bTotal

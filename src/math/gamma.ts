@@ -45,6 +45,9 @@ function stirlingSeries(x: number): number {
  * Natural logarithm of the gamma function, for x > 0. Relative error about 1e-14, near its zeros at 1 and 2 too.
  *
  * Source: DLMF 5.7.3 and 5.11.1.
+ *
+ * @example
+ * logGamma(5) // about 3.178
  */
 export function logGamma(x: number): number {
   if (!(x > 0)) return x === 0 ? Number.POSITIVE_INFINITY : Number.NaN
@@ -104,7 +107,12 @@ export function binomialDensity(x: number, n: number, p: number, complement: num
   return Math.exp(exponent) * Math.sqrt(n / (2 * Math.PI * x * rest))
 }
 
-/** Regularised lower incomplete gamma function P(a, x), for a > 0 and x >= 0. */
+/**
+ * Regularised lower incomplete gamma function P(a, x), for a > 0 and x >= 0.
+ *
+ * @example
+ * regularizedGammaP(1, 1) // about 0.63212
+ */
 export function regularizedGammaP(a: number, x: number): number {
   if (!(a > 0) || !(x >= 0)) return Number.NaN
   if (x === 0) return 0
@@ -115,6 +123,9 @@ export function regularizedGammaP(a: number, x: number): number {
  * Regularised upper incomplete gamma function Q(a, x), for a > 0 and x >= 0: relative error about 1e-13 down to the smallest doubles.
  *
  * Source: DLMF 8.7.1 (the series, below a + 1) and 8.9.2 (the continued fraction, above), with the prefactor of {@link poissonDensity}.
+ *
+ * @example
+ * regularizedGammaQ(1, 1) // about 0.36788
  */
 export function regularizedGammaQ(a: number, x: number): number {
   if (!(a > 0) || !(x >= 0)) return Number.NaN

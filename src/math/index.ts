@@ -1,3 +1,10 @@
+/**
+ * Distributions, null distributions of tests and false-discovery control, each after a published method and compared with SciPy. Pure functions, no state.
+ * The drift tests of `millrace/monitor` are made of them.
+ *
+ * @packageDocumentation
+ */
+
 export { regularizedBeta } from './beta.ts'
 export { brownianBridgeSf } from './brownian-bridge.ts'
 export type { Distribution } from './distributions.ts'

@@ -7,6 +7,9 @@ const smirnovLimit = 1_000_000
 
 /**
  * The limiting distribution of sqrt(n) D: P(sup |Brownian bridge| > x) (Kolmogorov 1933). SciPy's `kstwobign.sf`.
+ *
+ * @example
+ * kolmogorovLimitSf(1.358) // about 0.05
  */
 export function kolmogorovLimitSf(x: number): number {
   if (x <= 0) return 1
@@ -25,6 +28,9 @@ export function kolmogorovLimitSf(x: number): number {
 /**
  * P(D_n >= d) of the two-sided one-sample statistic of Kolmogorov and Smirnov over `n` values, by the choice of methods of Simard and
  * L'Ecuyer ("Computing the two-sided Kolmogorov-Smirnov distribution", Journal of Statistical Software 39, 2011). SciPy's `kstwo.sf`.
+ *
+ * @example
+ * kolmogorovSf(0.41, 10) // about 0.05
  */
 export function kolmogorovSf(d: number, n: number): number {
   if (!Number.isInteger(n) || n <= 0 || Number.isNaN(d)) return Number.NaN
@@ -48,6 +54,9 @@ function logFactorialOverPower(n: number): number {
 /**
  * P(D+_n >= d) of the one-sided statistic: the sum of Smirnov (1944) over binomial densities. SciPy's `special.smirnov`; beyond a million
  * values the approximation of Maag and Dicaire (1971), as there.
+ *
+ * @example
+ * smirnovSf(0.5, 2) // about 0.25
  */
 export function smirnovSf(d: number, n: number): number {
   if (d <= 0) return 1
@@ -69,6 +78,9 @@ export function smirnovSf(d: number, n: number): number {
  * 1 / lcm(n, m). Paths through the lattice from (0, 0) to (n, m) that leave the band |x/n - y/m| < d, counted as a share
  * of all paths, so that nothing overflows and nothing cancels (Hodges, "The significance probability of the Smirnov two-sample test", 1958).
  * n x m steps at most.
+ *
+ * @example
+ * twoSampleSf(2, 4, 4) // about 0.771
  */
 export function twoSampleSf(steps: number, n: number, m: number): number {
   if (steps <= 0) return 1

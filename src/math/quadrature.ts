@@ -3,7 +3,13 @@ export interface QuadratureRule {
   readonly weights: Float64Array
 }
 
-/** Gauss-Legendre nodes (ascending) and weights on [-1, 1]: exact for polynomials up to degree 2 `order` - 1. Newton on the Legendre recurrence. */
+/**
+ * Gauss-Legendre nodes (ascending) and weights on [-1, 1]: exact for polynomials up to degree 2 `order` - 1. Newton on the Legendre recurrence.
+ *
+ * @example
+ * const { nodes, weights } = gaussLegendre(3)
+ * nodes.reduce((sum, node, index) => sum + (weights[index] ?? 0) * node ** 4, 0) // about 0.4
+ */
 export function gaussLegendre(order: number): QuadratureRule {
   const nodes = new Float64Array(order)
   const weights = new Float64Array(order)

@@ -46,6 +46,12 @@ export function auc(labels: Float32Array, scores: Float32Array, weights?: Float3
  * 2014), clipped to [0, 1].
  *
  * @throws {@link MillraceError} `METRIC_UNDEFINED` unless there are two rows of each class.
+ * @example
+ * const labels = Float32Array.of(0, 0, 1, 1)
+ * const scores = Float32Array.of(0.1, 0.4, 0.35, 0.8)
+ * const [low, high] = aucInterval(labels, scores)
+ * low // about 0.057
+ * high // 1
  */
 export function aucInterval(labels: Float32Array, scores: Float32Array): readonly [number, number] {
   checkRows(metric, labels, scores)

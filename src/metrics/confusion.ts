@@ -8,7 +8,14 @@ export interface ConfusionMatrix {
   readonly falseNegatives: number
 }
 
-/** Counts by label and prediction; a row is predicted positive when its score reaches `threshold`, and is positive when its label is above 0.5. */
+/**
+ * Counts by label and prediction; a row is predicted positive when its score reaches `threshold`, and is positive when its label is above 0.5.
+ *
+ * @example
+ * const labels = Float32Array.of(0, 0, 1, 1)
+ * const scores = Float32Array.of(0.1, 0.4, 0.35, 0.8)
+ * confusionMatrix(labels, scores) // { truePositives: 1, falsePositives: 0, trueNegatives: 2, falseNegatives: 1 }
+ */
 export function confusionMatrix(labels: Float32Array, scores: Float32Array, threshold = 0.5, weights?: Float32Array): ConfusionMatrix {
   checkRows('confusion-matrix', labels, scores, weights)
   let truePositives = 0
@@ -31,6 +38,8 @@ export function confusionMatrix(labels: Float32Array, scores: Float32Array, thre
  * Share of rows whose prediction, positive from `threshold` up, equals the label.
  *
  * @throws {@link MillraceError} `METRIC_UNDEFINED` without rows.
+ * @example
+ * accuracy(Float32Array.of(0, 0, 1, 1), Float32Array.of(0.1, 0.4, 0.35, 0.8)) // 0.75
  */
 export function accuracy(labels: Float32Array, scores: Float32Array, threshold = 0.5, weights?: Float32Array): number {
   checkRows('accuracy', labels, scores, weights)
@@ -44,6 +53,8 @@ export function accuracy(labels: Float32Array, scores: Float32Array, threshold =
  * Share of the rows predicted positive that are.
  *
  * @throws {@link MillraceError} `METRIC_UNDEFINED` without rows and when none is predicted positive.
+ * @example
+ * precision(Float32Array.of(0, 0, 1, 1), Float32Array.of(0.1, 0.4, 0.35, 0.8)) // 1
  */
 export function precision(labels: Float32Array, scores: Float32Array, threshold = 0.5, weights?: Float32Array): number {
   const { truePositives, falsePositives } = confusionMatrix(labels, scores, threshold, weights)
@@ -55,6 +66,8 @@ export function precision(labels: Float32Array, scores: Float32Array, threshold 
  * Share of the positive rows that are predicted positive.
  *
  * @throws {@link MillraceError} `METRIC_UNDEFINED` without rows and without a positive one.
+ * @example
+ * recall(Float32Array.of(0, 0, 1, 1), Float32Array.of(0.1, 0.4, 0.35, 0.8)) // 0.5
  */
 export function recall(labels: Float32Array, scores: Float32Array, threshold = 0.5, weights?: Float32Array): number {
   const { truePositives, falseNegatives } = confusionMatrix(labels, scores, threshold, weights)
@@ -66,6 +79,8 @@ export function recall(labels: Float32Array, scores: Float32Array, threshold = 0
  * Harmonic mean of {@link precision} and {@link recall}.
  *
  * @throws {@link MillraceError} `METRIC_UNDEFINED` without rows and when no row is positive or predicted so.
+ * @example
+ * f1(Float32Array.of(0, 0, 1, 1), Float32Array.of(0.1, 0.4, 0.35, 0.8)) // about 0.6667
  */
 export function f1(labels: Float32Array, scores: Float32Array, threshold = 0.5, weights?: Float32Array): number {
   const { truePositives, falsePositives, falseNegatives } = confusionMatrix(labels, scores, threshold, weights)

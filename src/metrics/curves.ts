@@ -25,6 +25,9 @@ export interface RocPoint {
  * last bin.
  *
  * @throws {@link MillraceError} `METRIC_UNDEFINED` without rows.
+ * @example
+ * const [low, high] = calibrationBins(Float32Array.of(0, 1), Float32Array.of(0.25, 0.75), { bins: 2 })
+ * high // { lower: 0.5, upper: 1, count: 1, meanPrediction: 0.75, meanLabel: 1 }
  */
 export function calibrationBins(
   labels: Float32Array,
@@ -59,6 +62,8 @@ export function calibrationBins(
  * equal width, default 15 (Guo et al. 2017).
  *
  * @throws {@link MillraceError} `METRIC_UNDEFINED` without rows.
+ * @example
+ * expectedCalibrationError(Float32Array.of(0, 1), Float32Array.of(0.25, 0.75)) // 0.25
  */
 export function expectedCalibrationError(
   labels: Float32Array,
@@ -82,6 +87,9 @@ export function expectedCalibrationError(
  * The first threshold is one above the highest score, which flags nothing.
  *
  * @throws {@link MillraceError} `METRIC_UNDEFINED` without rows or with one class only.
+ * @example
+ * const points = rocCurve(Float32Array.of(0, 1), Float32Array.of(0.25, 0.75))
+ * points.map(({ falsePositiveRate, truePositiveRate }) => [falsePositiveRate, truePositiveRate]) // [[0, 0], [0, 1], [1, 1]]
  */
 export function rocCurve(
   labels: Float32Array,

@@ -1,3 +1,10 @@
+/**
+ * Metrics as pure functions of labels and scores in typed arrays. Evaluation, gates and monitors all call these; {@link builtInMetrics} lists the named ones,
+ * and a {@link Metric} of your own goes wherever a name does.
+ *
+ * @packageDocumentation
+ */
+
 export { auc, aucInterval } from './auc.ts'
 export type { ConfusionMatrix } from './confusion.ts'
 export { accuracy, confusionMatrix, f1, precision, recall } from './confusion.ts'

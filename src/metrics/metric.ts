@@ -58,6 +58,8 @@ export const builtInMetrics: Readonly<Record<MetricName, Metric>> = {
  * The metric of a name; a metric is itself.
  *
  * @throws {@link MillraceError} `ARGUMENT_INVALID` for a name that no built-in metric has.
+ * @example
+ * resolveMetric('log-loss').higherIsBetter // false
  */
 export function resolveMetric(metric: MetricName | Metric): Metric {
   if (typeof metric !== 'string') return metric

@@ -31,17 +31,32 @@ export function logLoss(labels: Float32Array, scores: Float32Array, weights?: Fl
   return meanOf('log-loss', labels, scores, weights, rowLogLoss)
 }
 
-/** Mean squared difference of probability and 0/1 label (Brier 1950): 0 is best, 0.25 is what a constant 0.5 scores. */
+/**
+ * Mean squared difference of probability and 0/1 label (Brier 1950): 0 is best, 0.25 is what a constant 0.5 scores.
+ *
+ * @example
+ * brierScore(Float32Array.of(1, 0), Float32Array.of(0.5, 0.5)) // 0.25
+ */
 export function brierScore(labels: Float32Array, scores: Float32Array, weights?: Float32Array): number {
   return meanOf('brier', labels, scores, weights, squaredDifference)
 }
 
-/** Mean absolute difference, in the label's unit. */
+/**
+ * Mean absolute difference, in the label's unit.
+ *
+ * @example
+ * meanAbsoluteError(Float32Array.of(1, 2), Float32Array.of(2, 4)) // 1.5
+ */
 export function meanAbsoluteError(labels: Float32Array, scores: Float32Array, weights?: Float32Array): number {
   return meanOf('mean-absolute-error', labels, scores, weights, absoluteDifference)
 }
 
-/** Root of the mean squared difference, in the label's unit. */
+/**
+ * Root of the mean squared difference, in the label's unit.
+ *
+ * @example
+ * rootMeanSquaredError(Float32Array.of(1, 2), Float32Array.of(2, 4)) // about 1.5811
+ */
 export function rootMeanSquaredError(labels: Float32Array, scores: Float32Array, weights?: Float32Array): number {
   return Math.sqrt(meanOf('root-mean-squared-error', labels, scores, weights, squaredDifference))
 }

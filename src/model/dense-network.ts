@@ -15,9 +15,10 @@ const blockRows = 32
  * Shape: inputs [rows, features] as stored, output [rows, units of the last layer].
  *
  * @example
- * const model = await denseNetworkLoader.load(stored)
+ * const model = await denseNetworkLoader.load(network)
  * const { probability } = await model.predict({ features: { shape: [1, 2], data: Float32Array.of(1, 2) } })
  * model.dispose()
+ * probability?.data // [0.5]
  */
 export const denseNetworkLoader: ModelLoader = {
   kind: denseNetworkKind,

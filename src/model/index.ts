@@ -1,3 +1,10 @@
+/**
+ * What a trained model is: its signature, its package (plan, weights, profile, golden predictions, lineage) and the contracts that steps share: {@link Learner},
+ * {@link Model}, {@link ModelRegistry}. Dense networks are served here by plain JavaScript.
+ *
+ * @packageDocumentation
+ */
+
 export type { Activation } from './activations.ts'
 export { activationNames } from './activations.ts'
 export type { Baseline } from './baseline.ts'

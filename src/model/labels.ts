@@ -8,11 +8,12 @@ import type { Task } from './learner.ts'
  * The labels of a batch as learners and metrics take them: 0 or 1 for a binary task (from booleans, or from numbers that are 0 or 1),
  * the numbers themselves for a regression.
  *
- * @param firstRow of the batch in its part, so that the message can name the row.
+ * @param options - `firstRow`: of the batch in its part, so that the message can name the row.
  * @throws {@link MillraceError} `LABEL_INVALID` for a null, a value that is not finite, a value other than 0 and 1 in a binary task, and
  * a column of text or times; `COLUMN_NOT_FOUND`.
  * @example
- * labelsOf(batch, 'late', { task: 'binary' }) // Float32Array [0, 1, 0, ...]
+ * const { length } = labelsOf(batch, 'late', { task: 'binary' })
+ * length === batch.numRows // true
  */
 export function labelsOf(batch: RecordBatch, target: string, options: { readonly task: Task; readonly firstRow?: number }): Float32Array {
   const column = columnOf(batch, target)

@@ -32,7 +32,9 @@ export interface LoadedPackage {
  * @throws {@link MillraceError} `FORMAT_UNSUPPORTED`, `MODEL_KIND_UNKNOWN` when no loader fits, `MODEL_INVALID` when its parts do not belong
  * together, `GOLDEN_MISMATCH` when it no longer answers as it did, and what reading blobs throws.
  * @example
- * const loaded = await loadModelPackage(await registry.load('flight-delay', 3), { models: [denseNetworkLoader] })
+ * const { version } = await registry.register('flight-delay', modelPackage)
+ * const loaded = await loadModelPackage(await registry.load('flight-delay', version), { models: [denseNetworkLoader] })
+ * loaded.model.dispose()
  */
 export async function loadModelPackage(
   modelPackage: ModelPackage,

@@ -39,8 +39,9 @@ export function describeModel(model: StoredModel): ModelDescription {
  * @param loaders - one of them opens models of this kind.
  * @throws {@link MillraceError} `MODEL_KIND_UNKNOWN` when none does, before anything is written.
  * @example
- * const reference = await storeModel(storage, storeDenseNetwork(network), denseNetworkLoader)
+ * const reference = await storeModel(storage, network, denseNetworkLoader)
  * const model = await reference.open()
+ * model.dispose()
  */
 export async function storeModel(
   storage: StorageAdapter,

@@ -16,6 +16,9 @@ const blobsTogether = 4
  *
  * @returns the manifest's digest, which {@link openModelPackage} takes.
  * @throws {@link MillraceError} `STORAGE_CORRUPT` when a blob or the manifest has another digest than it is said to have.
+ * @example
+ * const digest = await storeModelPackage(storage, modelPackage)
+ * digest === modelPackage.manifestDigest // true
  */
 export async function storeModelPackage(
   storage: StorageAdapter,
@@ -43,6 +46,10 @@ export async function storeModelPackage(
  * A stored package again; its blobs are read and verified when they are asked for.
  *
  * @throws {@link MillraceError} `STORAGE_NOT_FOUND`, `STORAGE_CORRUPT`, `FORMAT_UNSUPPORTED` or `MODEL_INVALID`.
+ * @example
+ * const digest = await storeModelPackage(storage, modelPackage)
+ * const { manifest } = await openModelPackage(storage, digest)
+ * manifest.target // 'late'
  */
 export async function openModelPackage(
   storage: StorageAdapter,

@@ -171,9 +171,7 @@ export class ActionMonitor implements Monitor {
   }
 
   #closeDue(now: number): void {
-    for (const window of [...this.#late.windows()]) {
-      if (window.isOver && now - window.lastTime >= this.#maximumDelayMs) this.#close(window, now)
-    }
+    for (const window of this.#late.due(now, this.#maximumDelayMs, false)) this.#close(window, now)
     while (this.#late.rows > this.#maximumRows) {
       const [oldest] = this.#late.windows()
       if (oldest === undefined) return

@@ -9,7 +9,7 @@ import type { TestResult } from './verdict.ts'
  * without correction. Counts are taken as they are: see {@link compareCategories} for rare ones.
  *
  * @example
- * chiSquareTest([10, 20], [20, 10]).pValue // 0.0098...
+ * chiSquareTest([10, 20], [20, 10]).pValue // about 0.0098
  */
 export function chiSquareTest(
   reference: ArrayLike<number>,
@@ -38,6 +38,11 @@ export function chiSquareTest(
  * `newCurrent` count rows of categories that the reference does not list: a bin of their own. What is too rare for chi-squared even so is judged
  * by an exact test of its share, and p is the smallest times the number of tests: so a hundred rows of a category that was hardly ever
  * seen do not disappear among a million others.
+ *
+ * @example
+ * const { pValue, effect } = compareCategories([100, 200], [200, 100])
+ * pValue < 0.001 // true
+ * effect.value // about 0.3333
  */
 export function compareCategories(reference: ArrayLike<number>, current: ArrayLike<number>, newReference = 0, newCurrent = 0): TestResult {
   const n = sumOf(reference) + newReference

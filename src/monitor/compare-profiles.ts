@@ -45,6 +45,10 @@ export interface ComparisonOptions {
  * spans less than six: there a difference says when the rows were taken, not that anything changed.
  *
  * Columns that either side lacks are left out; the order is that of `current`.
+ *
+ * @example
+ * const verdicts = compareProfiles(trainingProfile, trainingProfile)
+ * verdicts.filter(({ drifted }) => drifted) // []
  */
 export function compareProfiles(reference: Profile, current: Profile, options: ComparisonOptions = {}): readonly ColumnVerdict[] {
   const { alpha = 0.01, minimumEffect = {}, numberTest = 'kolmogorov-smirnov' } = options

@@ -62,7 +62,7 @@ interface State {
  * differs from a month, and is found to.
  *
  * @example
- * const monitor = new DriftMonitor({ reference: profile, window: { durationMs: 7 * 86_400_000, timeColumn: 'date' } })
+ * const monitor = new DriftMonitor({ reference: trainingProfile, window: { durationMs: 7 * 86_400_000, timeColumn: 'date' } })
  * monitor.on((event) => {
  *   if (event.type === 'drift-detected') console.log(event.verdicts.map((verdict) => verdict.column))
  * })

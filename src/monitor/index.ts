@@ -1,3 +1,10 @@
+/**
+ * What watches a deployment: {@link DriftMonitor}, {@link PerformanceMonitor}, {@link OperationsMonitor}, {@link ActionMonitor}. They are handed to
+ * `Deployment.open` of `millrace/deploy`, or fed by hand; their state is plain JSON at any point.
+ *
+ * @packageDocumentation
+ */
+
 export type { ActionEvent, ActionMonitorOptions, ActionWindow } from './action-monitor.ts'
 export { ActionMonitor } from './action-monitor.ts'
 export { chiSquareTest, compareCategories } from './chi-square-test.ts'

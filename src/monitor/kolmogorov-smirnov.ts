@@ -14,7 +14,9 @@ const exactLimit = 10_000
  *
  * @throws {@link MillraceError} `ARGUMENT_INVALID` for a side without values, or with NaN.
  * @example
- * ksTwoSample([1, 2, 3, 4], [3, 4, 5, 6]) // { statistic: 0.5, pValue: 0.771..., method: 'exact' }
+ * const { statistic, pValue } = ksTwoSample([1, 2, 3, 4], [3, 4, 5, 6])
+ * statistic // 0.5
+ * pValue // about 0.771
  */
 export function ksTwoSample(
   reference: ArrayLike<number>,

@@ -23,7 +23,8 @@ interface OpenWindow {
   joined: number
   isOver: boolean
   lastTime: number
-  batches: number
+  /** With rows in this window. */
+  readonly batchIds: string[]
 }
 
 interface Batch {
@@ -37,7 +38,7 @@ interface Batch {
 interface State {
   readonly cutter: { readonly rows: number; readonly first: number; readonly last: number; readonly index: number | null }
   readonly next: number
-  readonly windows: readonly (readonly [id: number, window: OpenWindow])[]
+  readonly windows: readonly (readonly [id: number, window: Omit<OpenWindow, 'batchIds'>])[]
   readonly batches: readonly (readonly [id: string, scores: string, joined: string, segments: readonly number[]])[]
 }
 
@@ -51,6 +52,11 @@ export class LateWindows {
   #next = 0
   readonly #windows = new Map<number, OpenWindow>()
   readonly #batches = new Map<string, Batch>()
+  #rows = 0
+  /** Windows that are over and have all their rows joined, until {@link due} was asked. */
+  readonly #complete = new Set<number>()
+  /** No window that is over has a last prediction before this: so that those that wait need not be looked at each time. */
+  #leastTime = Number.POSITIVE_INFINITY
 
   constructor(definition: WindowDefinition) {
     this.#definition = definition
@@ -63,9 +69,7 @@ export class LateWindows {
 
   /** What is kept, in rows. */
   get rows(): number {
-    let rows = 0
-    for (const window of this.#windows.values()) rows += window.bounds.rows + window.batches * rowsPerBatch
-    return rows
+    return this.#rows
   }
 
   /** The oldest first. */
@@ -86,9 +90,10 @@ export class LateWindows {
     this.#cutter.cut(scores.length, time, times, {
       take: (from, to) => {
         const id = this.#next
-        const window = this.#windows.get(id) ?? { bounds: this.#cutter.bounds(), joined: 0, isOver: false, lastTime: time, batches: 0 }
+        const window = this.#windows.get(id) ?? { bounds: this.#cutter.bounds(), joined: 0, isOver: false, lastTime: time, batchIds: [] }
         window.lastTime = Math.max(window.lastTime, time)
-        window.batches++
+        window.batchIds.push(batchId)
+        this.#rows += to - from + rowsPerBatch
         this.#windows.set(id, window)
         segments.push(id, from, to)
         visit?.(id, from, to)
@@ -129,16 +134,41 @@ export class LateWindows {
       else {
         batch.joined[row] = 1
         window.joined++
+        this.#noteComplete(id, window)
         visit(id, batch.scores[row] as number, place)
       }
     }
     return { unknown, repeated }
   }
 
+  /**
+   * Windows that are over and have waited so long after their last prediction, and with `complete` those that wait for nothing more; the oldest
+   * first. Asked after each observation, it costs nothing while no window is due, however many wait.
+   */
+  due(now: number, maximumDelayMs: number, complete: boolean): readonly LateWindow[] {
+    const ids = new Set(complete ? this.#complete : [])
+    this.#complete.clear()
+    if (now - this.#leastTime >= maximumDelayMs) {
+      this.#leastTime = Number.POSITIVE_INFINITY
+      for (const [id, { isOver, lastTime }] of this.#windows) {
+        if (!isOver) continue
+        if (now - lastTime >= maximumDelayMs) ids.add(id)
+        else this.#leastTime = Math.min(this.#leastTime, lastTime)
+      }
+    }
+    return [...ids].sort((left, right) => left - right).map((id) => ({ id, ...(this.#windows.get(id) as OpenWindow) }))
+  }
+
   /** Takes a window off, and the batches that were in no other. */
   remove(id: number): void {
+    const window = this.#windows.get(id)
+    if (window === undefined) return
     this.#windows.delete(id)
-    for (const [batchId, batch] of this.#batches) {
+    this.#complete.delete(id)
+    this.#rows -= window.bounds.rows + window.batchIds.length * rowsPerBatch
+    for (const batchId of window.batchIds) {
+      const batch = this.#batches.get(batchId)
+      if (batch === undefined) continue
       const { segments } = batch
       const kept = segments.filter((_, index) => this.#windows.has(segments[index - (index % 3)] as number))
       if (kept.length === 0) this.#batches.delete(batchId)
@@ -150,7 +180,7 @@ export class LateWindows {
     return {
       cutter: this.#cutter.toJSON(),
       next: this.#next,
-      windows: [...this.#windows].map(([id, { bounds, ...window }]) => [id, { ...window, bounds: { ...bounds } }]),
+      windows: [...this.#windows].map(([id, { bounds, isOver, joined, lastTime }]) => [id, { joined, isOver, lastTime, bounds: { ...bounds } }]),
       batches: [...this.#batches].map(([id, { scores, joined, segments }]) => [id, bytesToText(scores), bytesToText(joined), segments]),
     }
   }
@@ -160,9 +190,17 @@ export class LateWindows {
     const late = new LateWindows(definition)
     late.#cutter = WindowCutter.fromJSON(definition, state.cutter)
     late.#next = state.next
-    for (const [id, window] of state.windows) late.#windows.set(id, { ...window })
-    for (const [id, scores, joined, segments] of state.batches) {
-      late.#batches.set(id, { scores: new Float32Array(textToBytes(scores).buffer), joined: textToBytes(joined), segments })
+    for (const [id, window] of state.windows) {
+      late.#windows.set(id, { ...window, batchIds: [] })
+      late.#rows += window.bounds.rows
+      if (window.isOver) late.#leastTime = Math.min(late.#leastTime, window.lastTime)
+    }
+    for (const [batchId, scores, joined, segments] of state.batches) {
+      late.#batches.set(batchId, { scores: new Float32Array(textToBytes(scores).buffer), joined: textToBytes(joined), segments })
+      for (let index = 0; index < segments.length; index += 3) {
+        late.#windows.get(segments[index] as number)?.batchIds.push(batchId)
+        late.#rows += rowsPerBatch
+      }
     }
     return late
   }
@@ -172,8 +210,14 @@ export class LateWindows {
     if (window !== undefined) {
       window.bounds = bounds
       window.isOver = true
+      this.#leastTime = Math.min(this.#leastTime, window.lastTime)
+      this.#noteComplete(this.#next, window)
     }
     this.#next++
+  }
+
+  #noteComplete(id: number, { bounds, isOver, joined }: OpenWindow): void {
+    if (isOver && joined === bounds.rows) this.#complete.add(id)
   }
 }
 

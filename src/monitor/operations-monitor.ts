@@ -68,7 +68,7 @@ interface State {
  *
  * @example
  * const monitor = new OperationsMonitor({ window: { durationMs: 60_000 } })
- * monitor.snapshot().total.p99Ms
+ * monitor.snapshot().availability // 1
  */
 export class OperationsMonitor implements Monitor {
   readonly name: string

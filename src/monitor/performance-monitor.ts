@@ -200,10 +200,7 @@ export class PerformanceMonitor implements Monitor {
   }
 
   #closeDue(now: number): void {
-    for (const window of [...this.#late.windows()]) {
-      const isComplete = window.isOver && window.joined === window.bounds.rows
-      if (isComplete || (window.isOver && now - window.lastTime >= this.#maximumDelayMs)) this.#close(window, now)
-    }
+    for (const window of this.#late.due(now, this.#maximumDelayMs, true)) this.#close(window, now)
     while (this.#late.rows > this.#maximumRows) {
       const [oldest] = this.#late.windows()
       if (oldest === undefined) return

@@ -10,6 +10,9 @@ const pseudoCount = 0.5
  * The population stability index, sum of (P - Q) ln(P / Q) over bin shares, with a p-value that the usual limits of 0.1 and 0.25 lack: without
  * drift it is distributed as (1/n + 1/m) chi-squared with one degree of freedom less than bins (Yurdakul 2018). Rare bins are put together, and
  * with the smallest of the others where they are too few.
+ *
+ * @example
+ * populationStabilityIndex([100, 100], [100, 100]).effect.value // 0
  */
 export function populationStabilityIndex(reference: ArrayLike<number>, current: ArrayLike<number>): TestResult {
   const bins = fullBins(reference, current)

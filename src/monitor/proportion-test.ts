@@ -14,7 +14,7 @@ export interface ProportionTest {
  * under five. A pooled share of 0 or 1, or nothing on one side, gives p = 1.
  *
  * @example
- * proportionTest(30, 1000, 60, 1000).pValue // 0.0012...
+ * proportionTest(30, 1000, 60, 1000).pValue // about 0.0012
  */
 export function proportionTest(a: number, aTotal: number, b: number, bTotal: number): ProportionTest {
   if (aTotal === 0 || bTotal === 0) return { pValue: 1, method: 'z', difference: 0 }

@@ -55,6 +55,8 @@ export interface Graph {
  * Flattens steps.
  *
  * @throws {@link MillraceError} `STAGE_INVALID` when two stages have one name.
+ * @example
+ * buildGraph(pipeline.name, pipeline.steps).nodes.map(({ id }) => id).slice(0, 3) // ['flow/ingest', 'flow/derive-late', 'flow/split']
  */
 export function buildGraph(pipeline: string, steps: readonly Step[]): Graph {
   const builder = new GraphBuilder(pipeline)

@@ -30,7 +30,7 @@ const tag = '$type'
  * @example
  * const codec = createJsonCodec()
  * const { stored, digest } = await codec.encode({ at: new Date(0), ids: new Uint32Array([1]) }, { storage, portables: [] })
- * await codec.decode(stored, { storage, portables: [] })
+ * await codec.decode(stored, { storage, portables: [] }) // { at: new Date(0), ids: new Uint32Array([1]) }
  */
 export function createJsonCodec(): Codec<unknown> {
   const encodedObjects = new WeakMap<object, Promise<EncodedPortable>>()

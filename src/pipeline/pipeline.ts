@@ -16,7 +16,8 @@ import type { Step } from './steps.ts'
  * const pipeline = new Pipeline('count')
  *   .pipe(new Stage({ name: 'list', version: '1', run: () => [1, 2, 3] }))
  *   .map(new Stage({ name: 'double', version: '1', run: (value: number) => value * 2 }))
- * const { output } = await pipeline.run({}) // [2, 4, 6]
+ * const { output } = await pipeline.run({})
+ * output // [2, 4, 6]
  */
 export class Pipeline<in Input = void, out Output = Input> extends Stage<Input, Output> {
   /** The calls that made it. */

@@ -9,8 +9,9 @@ import type { RunRecord } from './run-record.ts'
  *
  * @throws {@link MillraceError} `RUN_NOT_FOUND`, `STORAGE_CORRUPT`, `FORMAT_UNSUPPORTED`.
  * @example
- * const record = await readRun(storage, 'nightly-2001-07-01')
- * record.stages.filter((stage) => stage.outcome === 'failed')
+ * const { id } = await pipeline.run({ storage, tags: { host: 'trainer-2' } })
+ * const record = await readRun(storage, id)
+ * record.stages.filter((stage) => stage.outcome === 'failed') // []
  */
 export async function readRun(storage: StorageAdapter, runId: string, options: { readonly signal?: AbortSignal } = {}): Promise<RunRecord> {
   const events = isRunId(runId) ? await readJournal(storage, runId, options) : []

@@ -12,6 +12,8 @@ import type { StageDefinition } from './stage-definition.ts'
  * @throws {@link MillraceError} `STAGE_INVALID` for a name, version, parameter or limit that does not fit: here and never at run time.
  * @example
  * const double = new Stage({ name: 'double', version: '1', run: (value: number) => value * 2 })
+ * const { output } = await new Pipeline<number>('example').pipe(double).run({ input: 21 })
+ * output // 42
  */
 export class Stage<in Input, out Output> {
   readonly name: string

@@ -1,6 +1,6 @@
 import { digestOfJson } from '../core/digest.ts'
 import { MillraceError } from '../core/error.ts'
-import { canonicalJson, isPlainObject } from '../core/json.ts'
+import { isPlainObject } from '../core/json.ts'
 
 /** What every stored object of this room begins with. */
 export interface StoredFormat {
@@ -11,7 +11,8 @@ export interface StoredFormat {
 
 /** JSON bytes with a checksum over all of it, so that a flipped bit is never read as another value. */
 export function encodeStored(value: StoredFormat & Readonly<Record<string, unknown>>): Uint8Array {
-  return new TextEncoder().encode(canonicalJson({ ...value, checksum: digestOfJson(value) }))
+  // Not canonical: what is read back has its keys in the order in which they were written.
+  return new TextEncoder().encode(JSON.stringify({ ...value, checksum: digestOfJson(value) }))
 }
 
 /**

@@ -27,7 +27,7 @@ export type Derived<F extends Flow, Name extends string, Value> = Omit<F, 'datas
  *
  * @throws {@link MillraceError} when run: `COLUMN_NOT_FOUND`; `SCHEMA_MISMATCH` when the function gives values of two kinds.
  * @example
- * pipeline.pipe(derive('late', ['delay'], (delay) => delay > 15))
+ * new Pipeline('flights').pipe(ingest({ source: rows(flights), schema: flight })).pipe(derive('late', ['delay'], (delay) => delay > 15))
  */
 export function derive<
   F extends Flow & { readonly train?: never },

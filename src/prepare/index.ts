@@ -1,3 +1,9 @@
+/**
+ * The steps between raw data and training: {@link derive} adds a column, {@link split} divides train, validation and test, {@link prepare} fits the feature plan.
+ *
+ * @packageDocumentation
+ */
+
 export type { Derived, Widen } from './derive.ts'
 export { derive } from './derive.ts'
 export type { PrepareOptions } from './prepare.ts'

@@ -28,11 +28,13 @@ export interface PrepareOptions<Row, Target extends keyof Row> {
  * When run, throws {@link MillraceError} `FEATURE_INVALID` where definition and data do not fit (the compiler finds most of it before).
  *
  * @example
- * prepare({
- *   target: 'late',
- *   features: { date: [cyclic('hour'), cyclic('day-of-week')], distance: logarithm().pipe(standardize()), origin: targetEncode() },
- *   crosses: { route: { of: ['origin', 'destination'], as: targetEncode() } },
- * })
+ * pipeline.pipe(
+ *   prepare({
+ *     target: 'late',
+ *     features: { date: [cyclic('hour'), cyclic('day-of-week')], distance: logarithm().pipe(standardize()), origin: targetEncode() },
+ *     crosses: { route: { of: ['origin', 'destination'], as: targetEncode() } },
+ *   }),
+ * )
  */
 export function prepare<F extends Flow & SplitPart, const Target extends ColumnOf<F>>(
   options: PrepareOptions<RowOf<NoInfer<F>>, Target>,

@@ -1,3 +1,9 @@
+/**
+ * The commit of the host's own code, for lineage: {@link readGitVersion}. For Node.
+ *
+ * @packageDocumentation
+ */
+
 // For Node only: an entry point of its own, `millrace/registry/git`.
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -17,7 +23,8 @@ const longestChain = 5
  * Source: gitrepository-layout(5).
  *
  * @example
- * await pipeline.run({ storage, codeVersion: await readGitVersion('.') })
+ * const codeVersion = await readGitVersion('.')
+ * await pipeline.run({ storage, ...(codeVersion === undefined ? {} : { codeVersion }) })
  */
 export async function readGitVersion(directory: string, options: { readonly signal?: AbortSignal } = {}): Promise<string | undefined> {
   const { signal } = options

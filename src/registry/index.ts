@@ -1,3 +1,10 @@
+/**
+ * Versions of models and the aliases that point at them: {@link Registry}, over any storage that can put if absent, and the step {@link register}. The host's git
+ * version for lineage is in `millrace/registry/git`.
+ *
+ * @packageDocumentation
+ */
+
 export type { RegisterOptions, Registrable } from './register-stage.ts'
 export { register } from './register-stage.ts'
 export type { RegistryEvent, RegistryOptions } from './registry.ts'

@@ -1,3 +1,9 @@
+/**
+ * {@link htmlReport}: what steps and monitors made, as one self-contained HTML page.
+ *
+ * @packageDocumentation
+ */
+
 export type { ReportContents } from './html-report.ts'
 export { htmlReport } from './html-report.ts'
 export type { LineChartOptions, Series } from './line-chart.ts'

@@ -23,7 +23,13 @@ export interface LineChartOptions {
 
 const size = { width: 420, height: 280, left: 54, right: 14, top: 12, bottom: 42 } as const
 
-/** A static SVG: no script, readable by a screen reader through its title. */
+/**
+ * A static SVG: no script, readable by a screen reader through its title.
+ *
+ * @example
+ * const series = [{ name: 'training', color: 1, points: [[1, 0.52], [2, 0.49]] }] as const
+ * lineChart({ title: 'Loss', xLabel: 'epoch', yLabel: 'log loss', series, wholeX: true }).text.startsWith('<figure>') // true
+ */
 export function lineChart(options: LineChartOptions): Markup {
   const all = options.series.flatMap((series) => series.points.filter(isFinitePoint))
   if (all.length === 0) return markup`<p class="empty">${options.title}: nothing to draw.</p>`
@@ -76,7 +82,10 @@ function scale([low, high]: readonly [number, number], from: number, to: number)
 function ticks([low, high]: readonly [number, number], wanted: number, whole = false): number[] {
   const rough = (high - low) / wanted
   const power = 10 ** Math.floor(Math.log10(rough))
-  const step = Math.max([1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough) as number, whole ? 1 : 0)
+  const step = Math.max(
+    [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough * 0.75) as number,
+    whole ? 1 : 0,
+  )
   const first = Math.ceil(low / step - 1e-9)
   return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, index) => (first + index) * step)
 }

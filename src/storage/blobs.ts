@@ -14,7 +14,12 @@ interface Options {
 export const chunkBytes: number = 8 * 1024 * 1024
 const chunksAtOnce = 4
 
-/** Where a blob lives. */
+/**
+ * Where a blob lives.
+ *
+ * @example
+ * blobKey('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad').slice(0, 12) // 'blobs/ba/ba7'
+ */
 export function blobKey(digest: string): string {
   return `blobs/${digest.slice(0, 2)}/${digest}`
 }
@@ -25,8 +30,8 @@ export function blobKey(digest: string): string {
  *
  * @throws {@link MillraceError} `STORAGE_NO_SPACE`, `STORAGE_OUTCOME_UNKNOWN` (writing it again is safe).
  * @example
- * const digest = await putBlob(storage, bytes)
- * await getBlob(storage, digest) // the same bytes, verified
+ * const digest = await putBlob(storage, new TextEncoder().encode('abc'))
+ * digest // 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
  */
 export async function putBlob(storage: StorageAdapter, bytes: Uint8Array, options: { signal?: AbortSignal } = {}): Promise<string> {
   const digest = sha256Hex(bytes)
@@ -45,6 +50,10 @@ export async function putBlob(storage: StorageAdapter, bytes: Uint8Array, option
  * The bytes of a blob, verified.
  *
  * @throws {@link MillraceError} `STORAGE_NOT_FOUND` naming the key of the blob or of the chunk; `STORAGE_CORRUPT` when the bytes have another digest.
+ * @example
+ * const digest = await putBlob(storage, bytes)
+ * const again = await getBlob(storage, digest)
+ * again.length === bytes.length // true
  */
 export async function getBlob(storage: StorageAdapter, digest: string, options: { signal?: AbortSignal } = {}): Promise<Uint8Array> {
   const bytes = await read(storage, digest, options)
@@ -56,7 +65,12 @@ export async function getBlob(storage: StorageAdapter, digest: string, options: 
   return await assemble(storage, digest, list, options)
 }
 
-/** True when the blob and all its chunks are there. It is not read whole: {@link getBlob} verifies. */
+/**
+ * True when the blob and all its chunks are there. It is not read whole: {@link getBlob} verifies.
+ *
+ * @example
+ * await hasBlob(storage, sha256Hex('never stored')) // false
+ */
 export async function hasBlob(storage: StorageAdapter, digest: string, options: { signal?: AbortSignal } = {}): Promise<boolean> {
   const key = blobKey(digest)
   const start = await storage.get(key, { ...options, range: { start: 0, end: chunkListSignature.length } })

@@ -1,3 +1,9 @@
+/**
+ * Storage in a folder, for Node: {@link FileStorage}.
+ *
+ * @packageDocumentation
+ */
+
 import { dirname, join, resolve } from 'node:path'
 import { throwIfAborted } from '../core/abort.ts'
 import type { Clock } from '../core/clock.ts'

@@ -1,3 +1,9 @@
+/**
+ * Storage in a browser's IndexedDB: {@link IndexedDbStorage}.
+ *
+ * @packageDocumentation
+ */
+
 import { getMany, promisifyRequest } from 'idb-keyval'
 import { isAbortOf, throwIfAborted } from '../core/abort.ts'
 import { MillraceError } from '../core/error.ts'

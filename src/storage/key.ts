@@ -14,7 +14,7 @@ const maximumLength = 512
  * @throws {@link MillraceError} `STORAGE_INVALID_KEY` with the reason.
  * @example
  * assertKey('models/churn/log/0000000000000001')
- * assertKey('../secrets') // throws
+ * assertKey('../secrets') // throws STORAGE_INVALID_KEY
  */
 export function assertKey(key: string): void {
   const reason = faultOf(key)

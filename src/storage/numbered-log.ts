@@ -62,7 +62,8 @@ const longestDelayMs = 250
  *
  * @throws {@link MillraceError} `STORAGE_CAPABILITY_MISSING` when the storage cannot put if absent.
  * @example
- * const log = new NumberedLog({ storage, prefix: 'counter', format: 'counter', formatVersion: 1, initial: 0, reduce: (sum, step: number) => sum + step })
+ * const reduce = (sum: number, step: number): number => sum + step
+ * const log = new NumberedLog({ storage, prefix: 'counter', format: 'counter', formatVersion: 1, initial: 0, reduce })
  * const { entry } = await log.append(() => ({ operation: 2 }))
  * entry?.state // 2
  */

@@ -33,7 +33,9 @@ export interface ReadSegmentsOptions {
  *
  * @throws {@link MillraceError} `STORAGE_CORRUPT` with the offset, unless there is an `onIssue`; `FORMAT_UNSUPPORTED` for segments of a newer library.
  * @example
- * for await (const payload of readSegments(storage, 'predictions/churn', { onIssue: (issue) => logger.warn(issue.type, issue) })) count(payload)
+ * let sizeBytes = 0
+ * const onIssue = (issue: SegmentIssue): void => logger.warn('segment', { ...issue })
+ * for await (const payload of readSegments(storage, 'predictions/churn', { onIssue })) sizeBytes += payload.length
  */
 export async function* readSegments(
   storage: StorageAdapter,

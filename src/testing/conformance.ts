@@ -5,7 +5,8 @@ import type { ErrorCode } from '../core/error-codes.ts'
  * One behaviour that an implementation must show. Framework-agnostic: hand them to whatever runs your tests.
  *
  * @example
- * for (const { name, run, skip } of storageConformance({ open })) test.skipIf(skip !== undefined)(name, run)
+ * const [first] = storageConformance({ open: async () => new MemoryStorage() })
+ * await first?.run()
  */
 export interface ConformanceCase {
   /** A behaviour, such as 'rejects a second create of the same key'. */

@@ -19,12 +19,24 @@ export interface StorageOperation {
 /** Decides which operations fail. */
 export type FaultPlan = (operation: StorageOperation) => StorageFault | undefined
 
-/** The operation with this number fails, all others do not. */
+/**
+ * The operation with this number fails, all others do not.
+ *
+ * @example
+ * const storage = new FaultyStorage(new MemoryStorage(), failNth(1, 'no-space'))
+ * await storage.put('a', bytes) // rejects STORAGE_NO_SPACE
+ */
 export function failNth(index: number, fault: StorageFault): FaultPlan {
   return (operation) => (operation.index === index ? fault : undefined)
 }
 
-/** Each operation fails with the probability, by one of the faults; the same seed fails the same operations. */
+/**
+ * Each operation fails with the probability, by one of the faults; the same seed fails the same operations.
+ *
+ * @example
+ * const storage = new FaultyStorage(new MemoryStorage(), failRandomly({ seed: 7, probability: 1, faults: ['refused'] }))
+ * await storage.put('a', bytes) // rejects STORAGE_UNAVAILABLE
+ */
 export function failRandomly(options: {
   readonly seed: number | string
   readonly probability: number
@@ -43,11 +55,11 @@ interface Options {
  * A storage that fails as a plan says, over any other: what a retry, a resume or a registry must survive.
  *
  * @example
- * for (let index = 1; ; index++) {
- *   const storage = new FaultyStorage(new MemoryStorage(), failNth(index, 'reply-lost'))
- *   await work(storage).catch(() => {})
- *   if (storage.operations < index) break // every operation has failed once
- * }
+ * const storage = new FaultyStorage(new MemoryStorage(), failNth(2, 'reply-lost'))
+ * await storage.put('a', bytes)
+ * await storage.put('b', bytes) // rejects STORAGE_OUTCOME_UNKNOWN
+ * const there = await storage.get('b')
+ * there?.sizeBytes === bytes.length // true
  */
 export class FaultyStorage implements StorageAdapter {
   readonly name: string

@@ -1,3 +1,10 @@
+/**
+ * For authors of plugins: conformance suites for storage ({@link storageConformance}), a harness for stages ({@link checkStage}), a clock that is moved by hand
+ * and a storage that fails when told to.
+ *
+ * @packageDocumentation
+ */
+
 export type { ConformanceCase } from './conformance.ts'
 export { FakeClock } from './fake-clock.ts'
 export type { FaultPlan, StorageFault, StorageOperation } from './faulty-storage.ts'

@@ -11,7 +11,14 @@ export interface SegmentStoreConformanceOptions {
   close?(storage: StorageAdapter & SegmentStore): Promise<void>
 }
 
-/** What every `SegmentStore` must do, as named cases; see `storageConformance`. */
+/**
+ * What every `SegmentStore` must do, as named cases; see `storageConformance`.
+ *
+ * @example
+ * describe('memory', () => {
+ *   for (const { name, run, skip } of segmentStoreConformance({ open: async () => new MemoryStorage() })) it.skipIf(skip !== undefined)(name, run)
+ * })
+ */
 export function segmentStoreConformance(options: SegmentStoreConformanceOptions): readonly ConformanceCase[] {
   const { reopen } = options
   const cases: readonly { name: string; skip?: string | undefined; run(storage: StorageAdapter & SegmentStore): Promise<void> }[] = [

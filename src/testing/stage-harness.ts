@@ -46,8 +46,9 @@ export interface StageReport {
  * aborted, makes the same output from the same input and seed, and its output can be stored, digested and read back equal.
  *
  * @example
- * describe('clean', () => {
- *   for (const { name, run } of stageCases(clean, { input: [1, 2] })) it(name, run)
+ * const double = new Stage({ name: 'double', version: '1', run: (value: number) => value * 2 })
+ * describe('double', () => {
+ *   for (const { name, run } of stageCases(double, { input: 21 })) it(name, run)
  * })
  */
 export function stageCases<Input>(stage: Stage<Input, unknown>, options: StageCheckOptions<Input>): readonly StageCase[] {
@@ -64,8 +65,9 @@ export function stageCases<Input>(stage: Stage<Input, unknown>, options: StageCh
  * Runs all {@link stageCases} and says how each went; it rejects for none of them.
  *
  * @example
- * const report = await checkStage(clean, { input: [1, 2] })
- * assert(report.passed, JSON.stringify(report.checks))
+ * const double = new Stage({ name: 'double', version: '1', run: (value: number) => value * 2 })
+ * const report = await checkStage(double, { input: 21 })
+ * report.passed // true
  */
 export async function checkStage<Input>(stage: Stage<Input, unknown>, options: StageCheckOptions<Input>): Promise<StageReport> {
   const checks: { readonly name: StageCase['name']; readonly passed: boolean; readonly reason?: string }[] = []

@@ -11,8 +11,8 @@ export type { StorageConformanceOptions } from './storage-case.ts'
  * What every `StorageAdapter` must do, as named cases. The backends of this library and each decorator run them; so does a plugin's.
  *
  * @example
- * describe('my storage', () => {
- *   for (const { name, run, skip } of storageConformance({ open: async () => new MyStorage() })) test.skipIf(skip !== undefined)(name, run)
+ * describe('memory', () => {
+ *   for (const { name, run, skip } of storageConformance({ open: async () => new MemoryStorage() })) it.skipIf(skip !== undefined)(name, run)
  * })
  */
 export function storageConformance(options: StorageConformanceOptions): readonly ConformanceCase[] {

@@ -52,6 +52,10 @@ const largeNetworkParameters = 1_000_000
  * tfjs has one engine in a process: this changes the host's backend until `release`.
  *
  * @throws {@link MillraceError} `BACKEND_UNAVAILABLE` with what to do, `DEPENDENCY_MISSING` with the command that installs what is missing.
+ * @example
+ * const backend = await openBackend('auto', { logger })
+ * logger.info('training', { backend: backend.name, reason: backend.reason })
+ * await backend.release()
  */
 export async function openBackend(backend: Backend, options: OpenBackendOptions): Promise<OpenedBackend> {
   const tf = await importTensorFlow()

@@ -1,3 +1,9 @@
+/**
+ * Networks trained with TensorFlow.js: {@link mlp} is a learner for `train` of `millrace/train`. The only room that imports TensorFlow.js, and only when training starts.
+ *
+ * @packageDocumentation
+ */
+
 export type { Backend, BackendName, OpenBackendOptions, OpenedBackend, WasmPaths } from './backend.ts'
 export { openBackend } from './backend.ts'
 export type { HiddenActivation } from './dense-topology.ts'

@@ -9,10 +9,8 @@ import { labelsOf } from '../model/labels.ts'
 import type { ExampleSource, Examples, Task } from '../model/learner.ts'
 import { BatchAssembler, ExampleBlock, rowSizeBytes } from './example-block.ts'
 
-/** Rows that are mixed with each other: four chunks. */
-const shuffleWindowRows = 4 * chunkRows
-/** What the window may hold, so that a wide matrix has a narrower window. */
-const shuffleWindowBytes = 128 * 1024 * 1024
+/** What the window of rows that are mixed with each other may hold: some four million rows of fifteen features. */
+const shuffleWindowBytes = 256 * 1024 * 1024
 
 export interface ExampleSourceOptions {
   readonly dataset: Dataset
@@ -25,15 +23,20 @@ export interface ExampleSourceOptions {
 
 /**
  * Prepared examples over a stored dataset: the plan is applied batch by batch on the way to the learner, so memory is bounded by the batch
- * and, with `shuffle`, by a window of at most 262,144 rows and 128 MB.
+ * and, with `shuffle`, by a window of 256 MB.
  *
- * Shuffling draws the order of the dataset's chunks, and mixes the rows of four chunks at a time. It is not a uniform permutation, but no
- * batch holds one stretch of time only, and every row comes exactly once an epoch.
+ * Shuffling mixes the rows of a window. Data that fits it is prepared once and drawn as a uniform permutation each epoch: where rows are in order of
+ * time, the last steps of an epoch must not see one week only. Larger data comes in windows of ranges drawn from all over it. Every row comes exactly
+ * once an epoch.
  *
  * @throws {@link MillraceError} while iterating: `LABEL_INVALID`; `FEATURE_INVALID` when the plan makes a number that is not finite.
+ * @example
+ * const source = exampleSource({ dataset, plan, target: 'late', task: 'binary', fittedOn: false })
+ * for await (const { rows, labels } of source.batches({ batchRows: 256 })) labels.length === rows // true
  */
 export function exampleSource(options: ExampleSourceOptions): ExampleSource {
   const { dataset } = options
+  const prepared: Prepared = {}
   return {
     rowCount: dataset.rowCount,
     batches({ batchRows, shuffle, signal }): AsyncIterable<Examples> {
@@ -43,7 +46,7 @@ export function exampleSource(options: ExampleSourceOptions): ExampleSource {
           details: { argument: 'batchRows', expected: 'a whole number of at least 1', received: String(batchRows) },
         })
       }
-      return shuffle === undefined ? inOrder(options, batchRows, signal) : shuffled(options, batchRows, shuffle, signal)
+      return shuffle === undefined ? inOrder(options, batchRows, signal) : shuffled(options, prepared, batchRows, shuffle, signal)
     },
   }
 }
@@ -66,37 +69,30 @@ async function* inOrder(options: ExampleSourceOptions, batchRows: number, signal
   yield* assembler.rest()
 }
 
+/** The window of the last epoch, where it holds all rows: then the next epoch need not prepare them again. */
+interface Prepared {
+  window?: ExampleBlock
+}
+
 async function* shuffled(
   options: ExampleSourceOptions,
+  prepared: Prepared,
   batchRows: number,
   random: Random,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Examples> {
   const { dataset, plan } = options
-  const columns = columnsOf(options)
   const { rangeRows, windowRanges } = windowOf(plan, dataset.rowCount)
-  const ranges = shuffleInPlace(
-    Uint32Array.from({ length: Math.ceil(dataset.rowCount / rangeRows) }, (_, index) => index),
-    random,
-  )
-  const window = new ExampleBlock(plan.inputs, Math.min(windowRanges * rangeRows, dataset.rowCount))
+  const ranges = shuffleInPlace(indices(Math.ceil(dataset.rowCount / rangeRows)), random)
   const assembler = new BatchAssembler(plan.inputs, batchRows)
+  const window = prepared.window ?? new ExampleBlock(plan.inputs, Math.min(windowRanges * rangeRows, dataset.rowCount))
   for (let first = 0; first < ranges.length; first += windowRanges) {
-    window.clear()
-    for (const range of ranges.subarray(first, first + windowRanges)) {
-      const start = range * rangeRows
-      const end = Math.min(start + rangeRows, dataset.rowCount)
-      let row = start
-      for await (const batch of dataset.batches({ columns, batchRows: chunkRows, rows: { start, end }, ...(signal && { signal }) })) {
-        encode(options, window, batch, row)
-        row += batch.numRows
-      }
+    if (prepared.window === undefined) {
+      // In the data's own order, so that what is prepared does not depend on which epoch prepared it.
+      await fill(options, window, ranges.slice(first, first + windowRanges).sort(), rangeRows, signal)
+      if (window.rows === dataset.rowCount) prepared.window = window
     }
-    const order = shuffleInPlace(
-      Uint32Array.from({ length: window.rows }, (_, index) => index),
-      random,
-    )
-    for (const examples of assembler.take(window, order)) {
+    for (const examples of assembler.take(window, shuffleInPlace(indices(window.rows), random))) {
       throwIfAborted(signal)
       yield examples
     }
@@ -104,11 +100,37 @@ async function* shuffled(
   yield* assembler.rest()
 }
 
-/** Whole chunks, four at a time; parts of a chunk where a chunk of a wide matrix would be too much. */
+async function fill(
+  options: ExampleSourceOptions,
+  window: ExampleBlock,
+  ranges: Uint32Array,
+  rangeRows: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { dataset } = options
+  const columns = columnsOf(options)
+  window.clear()
+  for (const range of ranges) {
+    const start = range * rangeRows
+    const end = Math.min(start + rangeRows, dataset.rowCount)
+    let row = start
+    for await (const batch of dataset.batches({ columns, batchRows: chunkRows, rows: { start, end }, ...(signal && { signal }) })) {
+      encode(options, window, batch, row)
+      row += batch.numRows
+    }
+  }
+}
+
+function indices(count: number): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, index) => index)
+}
+
+/** As many ranges as the window holds: whole chunks, or parts of a chunk where few chunks of a wide matrix would fit. */
 function windowOf(plan: FeaturePlan, rowCount: number): { readonly rangeRows: number; readonly windowRanges: number } {
-  const windowRows = Math.max(1, Math.min(shuffleWindowRows, rowCount, Math.floor(shuffleWindowBytes / rowSizeBytes(plan.inputs))))
+  const windowRows = Math.max(1, Math.floor(shuffleWindowBytes / rowSizeBytes(plan.inputs)))
+  if (windowRows >= rowCount) return { rangeRows: chunkRows, windowRanges: Math.max(1, Math.ceil(rowCount / chunkRows)) }
   let rangeRows = chunkRows
-  while (rangeRows > 1 && rangeRows * 4 > windowRows * 2) rangeRows /= 2
+  while (rangeRows > 1 && rangeRows * 4 > windowRows) rangeRows /= 2
   return { rangeRows, windowRanges: Math.max(1, Math.floor(windowRows / rangeRows)) }
 }
 

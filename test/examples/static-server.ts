@@ -12,7 +12,8 @@ const types: Readonly<Record<string, string>> = {
 }
 
 /** Nothing from elsewhere, no inline script, no `eval`; WebAssembly asks for its own word. */
-export const contentSecurityPolicy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; connect-src 'self'"
+export const contentSecurityPolicy =
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; connect-src 'self'"
 
 export interface StaticServer {
   readonly origin: string

@@ -2,7 +2,7 @@ import type { Evaluation, MetricValue, MetricValues, Slice } from '../../model/e
 import type { Verdict } from '../../model/flow.ts'
 import { formatCount, formatFigure, formatShare } from '../format.ts'
 import { lineChart } from '../line-chart.ts'
-import type { Markup } from '../markup.ts'
+import type { Content, Markup } from '../markup.ts'
 import { markup } from '../markup.ts'
 
 /** The figures on the test part beside the baselines, the verdict of the gates, the curves, and the slices. */
@@ -23,12 +23,12 @@ function metricTable(evaluation: Evaluation): Markup {
 ${row('model', evaluation.metrics)}${Object.entries(evaluation.baselines).map(([label, values]) => row(`baseline: ${label}`, values))}</tbody></table></div>`
 }
 
-function valueText(metric: MetricValue | undefined): string {
+/** The value, and under it the 95 % interval where there is one. */
+function valueText(metric: MetricValue | undefined): Content {
   if (metric === undefined) return '–'
   const { value, interval } = metric
-  return interval === undefined
-    ? formatFigure(value)
-    : `${formatFigure(value)} (${formatFigure(interval[0])} – ${formatFigure(interval[1])})`
+  if (interval === undefined) return formatFigure(value)
+  return markup`${formatFigure(value)}<span class="interval">${formatFigure(interval[0])} – ${formatFigure(interval[1])}</span>`
 }
 
 function verdictTable(verdict: Verdict): Markup {
@@ -90,7 +90,7 @@ function figureOf(slice: Slice, metric: string): number {
 }
 
 function sliceTable(title: string, slices: readonly Slice[], evaluation: Evaluation): Markup {
-  const names = Object.keys(slices[0]?.metrics ?? {}).slice(0, 3)
+  const names = Object.keys(slices[0]?.metrics ?? {}).slice(0, 2)
   return markup`<div class="scroll"><table><thead><tr><th>${title}</th><th>rows</th><th>share</th>${names.map((name) => markup`<th>${name}</th>`)}</tr></thead><tbody>
 ${slices.map((slice) => markup`<tr><td>${slice.value}</td><td>${formatCount(slice.rows)}</td><td>${formatShare(slice.rows / evaluation.rows)}</td>${names.map((name) => markup`<td>${formatFigure(figureOf(slice, name))}</td>`)}</tr>`)}</tbody></table></div>`
 }

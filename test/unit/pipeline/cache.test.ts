@@ -322,3 +322,14 @@ describe('a stored output that is not what it was', () => {
     expect(reads.get(blobKey(blob))).toBe(1)
   })
 })
+
+describe('a cached output', () => {
+  it('has its keys in the order in which they were made', async () => {
+    const storage = new MemoryStorage()
+    const pipeline = new Pipeline('ordered').pipe(stage('make', () => ({ zulu: { b: 1, a: 2 }, alpha: [{ y: 1, x: 2 }] })))
+    const made = await pipeline.run({ storage })
+    const cached = await pipeline.run({ storage })
+    expect(cached.record.stages[0]?.outcome).toBe('cached')
+    expect(JSON.stringify(cached.output)).toBe(JSON.stringify(made.output))
+  })
+})

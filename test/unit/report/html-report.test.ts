@@ -105,7 +105,7 @@ describe('htmlReport', () => {
   test('marks the best epoch, not the last', () => expect(page).toContain('2 (best)'))
 
   test('sets the model beside its baselines, with the interval', () => {
-    expect(page).toContain('0.8061 (0.7900 – 0.8200)')
+    expect(page).toMatch(/0\.8061<span[^>]*>0\.7900 – 0\.8200/)
     expect(page).toContain('baseline: prior')
   })
 

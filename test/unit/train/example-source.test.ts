@@ -59,6 +59,34 @@ describe('exampleSource', () => {
     expect(first.filter((row, index) => index > 0 && Math.abs(row - (first[index - 1] as number)) < 10).length).toBeLessThan(20)
   })
 
+  it('draws each batch evenly from all of the data where it fits the window, the last batches too', async () => {
+    const rows = 400_000
+    const { order } = await readAll(sourceOver(await flights(rows)), { batchRows: 4_096, seed: 5 })
+    for (const start of [0, 200_000, rows - 4_096]) {
+      const mean = order.slice(start, start + 4_096).reduce((sum, row) => sum + row, 0) / 4_096
+      // Six standard errors of the mean of 4,096 uniform draws.
+      expect(Math.abs(mean - rows / 2)).toBeLessThan((6 * rows) / Math.sqrt(12 * 4_096))
+    }
+  })
+
+  it('prepares rows that fit the window once, however many epochs are drawn', async () => {
+    let applied = 0
+    const counting = {
+      ...plan,
+      applyTraining: (...given: Parameters<typeof plan.applyTraining>) => {
+        applied += 1
+        return plan.applyTraining(...given)
+      },
+    }
+    const source = exampleSource({ dataset: await flights(70_000), plan: counting, target: 'late', task: 'binary', fittedOn: true })
+    const first = await readAll(source, { batchRows: 1_000, seed: 1 })
+    const once = applied
+    const second = await readAll(source, { batchRows: 1_000, seed: 2 })
+    expect(once).toBeGreaterThan(0)
+    expect(applied).toBe(once)
+    expect([...second.order].sort((a, b) => a - b)).toEqual([...first.order].sort((a, b) => a - b))
+  })
+
   it('shuffles the same way for the same seed only', async () => {
     const source = sourceOver(await flights(70_000))
     const first = await readAll(source, { batchRows: 1_000, seed: 1 })
