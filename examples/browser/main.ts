@@ -1,5 +1,5 @@
 // The page: buttons, progress and charts around the flow, and the champion that it finds in IndexedDB.
-// To see it: npx vite build examples/browser && npx vite preview examples/browser
+// To see it: npm run build && npx vite build examples/browser && npx vite preview examples/browser
 import { Logger, Registry } from 'millrace'
 import type { Dataset, Profile } from 'millrace/data'
 import { Deployment } from 'millrace/deploy'

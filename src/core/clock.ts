@@ -16,16 +16,25 @@ export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
     throwIfAborted(signal)
-    await new Promise<void>((resolve, reject) => {
-      const onAbort = (): void => {
-        clearTimeout(timer)
-        reject(signal?.reason)
-      }
-      const timer = setTimeout(() => {
-        signal?.removeEventListener('abort', onAbort)
-        resolve()
-      }, ms)
-      signal?.addEventListener('abort', onAbort, { once: true })
-    })
+    let left = ms
+    for (; left > longestTimerMs; left -= longestTimerMs) await timer(longestTimerMs, signal)
+    await timer(left, signal)
   },
+}
+
+/** Timers hold 32 bits: a longer one would be over at once. */
+const longestTimerMs = 0x7fff_ffff
+
+function timer(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      clearTimeout(handle)
+      reject(signal?.reason)
+    }
+    const handle = setTimeout(() => {
+      signal?.removeEventListener('abort', onAbort)
+      resolve()
+    }, ms)
+    signal?.addEventListener('abort', onAbort, { once: true })
+  })
 }

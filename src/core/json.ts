@@ -46,7 +46,7 @@ function writeObject(value: object, path: string, ancestors: Set<object>): strin
   if (ancestors.has(value)) throw notJson(path, 'a cycle')
   ancestors.add(value)
   const text = Array.isArray(value)
-    ? `[${value.map((item, index) => write(item, `${path}[${index}]`, ancestors)).join(',')}]`
+    ? `[${Array.from(value, (item, index) => write(item, `${path}[${index}]`, ancestors)).join(',')}]`
     : writeRecord(value, path, ancestors)
   ancestors.delete(value)
   return text

@@ -1,3 +1,5 @@
+import { MillraceError } from './error.ts'
+
 /** A source of random numbers that can be replayed: the same seed and the same names give the same draws on every platform. */
 export interface Random {
   /** A number in [0, 1) with 32 random bits. */
@@ -85,6 +87,12 @@ class Xoshiro128 implements Random {
 
 /** Rejects the few words that would favour small results. */
 function boundedInt(draw: () => number, below: number): number {
+  if (!(Number.isInteger(below) && below >= 1 && below <= 0x1_0000_0000)) {
+    throw new MillraceError('ARGUMENT_INVALID', {
+      message: `Expected a whole number from 1 to 2^32 to draw below. Received ${below}.`,
+      details: { argument: 'below', expected: '1 to 2^32', received: String(below) },
+    })
+  }
   const limit = 0x1_0000_0000 - (0x1_0000_0000 % below)
   let value = draw()
   while (value >= limit) value = draw()

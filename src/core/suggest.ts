@@ -8,6 +8,8 @@ export function nearestName(name: string, known: Iterable<string>): string | und
   let nearest: string | undefined
   let least = Math.max(2, Math.ceil(name.length / 3)) + 1
   for (const candidate of known) {
+    // No fewer edits than the lengths differ by: a name of megabytes, as a request may bring, costs nothing.
+    if (Math.abs(name.length - candidate.length) >= least) continue
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
     if (distance < least) {
       least = distance

@@ -44,7 +44,7 @@ export type DeploymentOptions<Wire extends object> = {
 
 export interface PredictOptions {
   readonly signal?: AbortSignal
-  /** Milliseconds from the call within which the answer must be there; default none. */
+  /** Milliseconds from the call within which the answer must be there, and handed to the log; default none. */
   readonly deadlineMs?: number
 }
 

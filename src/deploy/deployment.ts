@@ -218,15 +218,15 @@ export class Deployment<in Wire extends object = Readonly<Record<string, unknown
       served.acquire()
       // The version is in use until the work has ended, which after a deadline or an abort is later than this call.
       const work = score(served).finally(() => served.release())
+      const limits = { deadlineMs: options.deadlineMs, signal: options.signal, clock: this.#clock, startedMs }
       let scored: Scored
       try {
-        scored = await withinDeadline(work, { deadlineMs: options.deadlineMs, signal: options.signal, clock: this.#clock, startedMs })
+        scored = await withinDeadline(work, limits)
       } catch (error) {
         this.#countFailure(error, served, rows, this.#clock.monotonicMs() - startedMs, options.signal)
         throw error
       }
       const durationMs = this.#clock.monotonicMs() - startedMs
-      this.#meter.answered(rows, durationMs)
       const { version } = served
       const { scores } = scored
       const batchId = this.#identifiers()
@@ -239,9 +239,15 @@ export class Deployment<in Wire extends object = Readonly<Record<string, unknown
           scores,
           durationMs,
         })
-        if (this.#onLogFailure === 'reject') await recorded
-        else await recorded.catch(() => {})
+        try {
+          await withinDeadline(this.#onLogFailure === 'reject' ? recorded : recorded.catch(() => {}), limits)
+        } catch (error) {
+          // Monitors have seen the prediction, so to them it is no failure.
+          if (!isAbortOf(options.signal, error)) this.#failed(version, rows, error)
+          throw error
+        }
       }
+      this.#meter.answered(rows, durationMs)
       return { batchId, scores, version }
     })
   }
@@ -252,9 +258,13 @@ export class Deployment<in Wire extends object = Readonly<Record<string, unknown
       this.#meter.rejected()
       return
     }
-    this.#meter.failed()
     this.#recorder.failure({ time: this.#clock.now(), rows, durationMs, error })
-    this.#reporter.predictionFailed(served.version, rows, error)
+    this.#failed(served.version, rows, error)
+  }
+
+  #failed(version: number, rows: number, error: unknown): void {
+    this.#meter.failed()
+    this.#reporter.predictionFailed(version, rows, error)
   }
 
   /** Refuses a call after `close`, which waits for those that were let in. */

@@ -15,7 +15,7 @@ export function fetchHandler(
   const protocol = createInferenceProtocol(deployments, options)
   return async (request) => {
     const { body, headers, status } = await protocol.handle(inferenceRequest(request))
-    return new Response(body, { status, headers })
+    return new Response(request.method === 'HEAD' ? null : body, { status, headers })
   }
 }
 

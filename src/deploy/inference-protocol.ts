@@ -94,9 +94,9 @@ async function routeModel(
 ): Promise<InferenceResponse> {
   const { metadata } = deployment
   let path = rest
-  if (path[0] === 'versions') {
-    if (path[1] !== String(metadata.version))
-      throw new HttpFault(404, `Expected version ${metadata.version}, which is served. Received another.`)
+  const asked = path[0] === 'versions' ? (path[1] ?? '') : undefined
+  if (asked !== undefined) {
+    expectVersion(metadata.version, asked)
     path = path.slice(2)
   }
   if (path.length > 1) throw notFound()
@@ -109,7 +109,7 @@ async function routeModel(
       return jsonResponse(deployment.isReady ? 200 : 503, { name: metadata.model, ready: deployment.isReady })
     case 'infer':
       allow(request, 'POST')
-      return infer(request, deployment, options)
+      return infer(request, deployment, asked, options)
     default:
       throw notFound()
   }
@@ -118,6 +118,7 @@ async function routeModel(
 async function infer(
   request: InferenceRequest,
   deployment: ServedDeployment,
+  asked: string | undefined,
   options: InferenceProtocolOptions,
 ): Promise<InferenceResponse> {
   const body = await readJsonBody(request, options.bodyLimitBytes ?? 16 * 1024 * 1024)
@@ -132,6 +133,8 @@ async function infer(
     ...(request.signal === undefined ? {} : { signal: request.signal }),
     ...(options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs }),
   })
+  // The version may have been swapped while the body was read.
+  if (asked !== undefined) expectVersion(version, asked)
   return jsonResponse(200, {
     model_name: metadata.model,
     model_version: String(version),
@@ -140,6 +143,10 @@ async function infer(
     parameters: { batch_id: batchId },
     outputs: [{ name: output, datatype: 'FP32', shape: [scores.length, 1], data: Array.from(scores) }],
   })
+}
+
+function expectVersion(served: number, asked: string): void {
+  if (asked !== String(served)) throw new HttpFault(404, `Expected version ${served}, which is served. Received another.`)
 }
 
 function checkOutputs(outputs: unknown, known: string): void {
@@ -190,7 +197,10 @@ function segmentsOf(path: string, basePath: string): readonly string[] {
 }
 
 function allow(request: InferenceRequest, method: string): void {
-  if (request.method.toUpperCase() !== method) throw new HttpFault(405, `Expected ${method}.`, { allow: method })
+  const asked = request.method.toUpperCase()
+  // HEAD is GET of which the server sends no body: health checks use it.
+  if (asked !== method && !(asked === 'HEAD' && method === 'GET'))
+    throw new HttpFault(405, `Expected ${method}.`, { allow: method === 'GET' ? 'GET, HEAD' : method })
 }
 
 function notFound(): HttpFault {

@@ -75,12 +75,17 @@ function tensorOf(input: unknown, columns: readonly ColumnType[]): { readonly na
   const rows: unknown = Array.isArray(shape) ? shape[0] : undefined
   const isColumn = Array.isArray(shape) && (shape.length === 1 || (shape.length === 2 && shape[1] === 1))
   if (!isColumn || !Number.isSafeInteger(rows) || (rows as number) < 0) {
-    throw bad(`Expected the shape of "${name}" to be [rows] or [rows, 1]. Received ${JSON.stringify(shape)?.slice(0, 40)}.`)
+    throw bad(`Expected the shape of "${name}" to be [rows] or [rows, 1]. Received ${describeShape(shape)}.`)
   }
   if (!Array.isArray(data)) throw bad(`Expected data in the input "${name}". Received none.`)
   const values = flat(data, name)
   if (values.length !== rows) throw bad(`Expected ${rows} elements in "${name}". Received ${values.length}.`)
   return { name, values }
+}
+
+/** Written out only where it is short and of numbers: a request may nest it a million deep. */
+function describeShape(shape: unknown): string {
+  return Array.isArray(shape) && shape.length < 8 ? `[${shape.map(describeValue).join(', ')}]` : describeValue(shape)
 }
 
 function flat(data: readonly unknown[], name: string): readonly unknown[] {

@@ -41,6 +41,9 @@ function inferenceRequest(request: IncomingMessage, signal: AbortSignal): Infere
 
 /** Undefined when there is more than the limit: then it stops listening, and what still comes is not kept. */
 function readBody(request: IncomingMessage, limitBytes: number): Promise<Uint8Array | undefined> {
+  // Whoever stood before has read it, or the client has gone: nothing will come any more, not even an end.
+  if (request.readableEnded) return Promise.resolve(new Uint8Array(0))
+  if (request.destroyed) return Promise.reject(new Error('The client closed the connection.'))
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = []
     let sizeBytes = 0

@@ -1,4 +1,5 @@
 import type { ColumnType } from '../data/column-type.ts'
+import { wellFormed } from '../data/text-dictionary.ts'
 import type { StoredValue } from '../model/column-values.ts'
 
 /** A date, alone or with a time, with or without seconds and zone (ISO 8601, the extended format). */
@@ -22,7 +23,8 @@ export function storedValueOf(value: unknown, type: ColumnType): StoredValue | u
     case 'boolean':
       return typeof value === 'boolean' ? value : undefined
     case 'text':
-      return typeof value === 'string' ? value : undefined
+      // As Arrow would keep it, so that one row alone and the same row in a batch are one.
+      return typeof value === 'string' ? wellFormed(value) : undefined
     case 'time':
       return momentOf(value)
   }

@@ -2,7 +2,8 @@ import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
 import { consoleSink } from './console-sink.ts'
 import type { LogFields, LogLevel, LogRecord, LogSink, LogTarget } from './log-target.ts'
-import { redactFields, secretKeys, secretKeyTest } from './redact.ts'
+import type { SecretTest } from './redact.ts'
+import { redactFields, redactText, secretKeys, secretKeyTest } from './redact.ts'
 
 const rank: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
 
@@ -32,7 +33,8 @@ export interface LogSpan {
  * The library's logger, and one for the host: levels, fields, sinks. Any other logger will do where a {@link LogTarget} is asked for.
  *
  * Guarantees: logging never throws and never waits; a sink that fails breaks neither the others nor the work. Values of fields with a secret's name, and every
- * `Secret`, are replaced at any depth before a sink sees them; errors arrive as plain objects with code, details and causes. The text of a message is not searched.
+ * `Secret`, are replaced at any depth before a sink sees them; errors arrive as plain objects with code, details and causes. In
+ * texts only the password of an address (`postgres://user:password@host`) and a bearer token are found.
  *
  * @example
  * const logger = new Logger({ level: 'info', sinks: [jsonLinesSink((line) => process.stdout.write(line))] })
@@ -43,7 +45,7 @@ export class Logger implements LogTarget {
   readonly #sinks: readonly LogSink[]
   readonly #clock: Clock
   readonly #threshold: number
-  readonly #isSecret: (key: string) => boolean
+  readonly #isSecret: SecretTest
 
   constructor(options: LoggerOptions = {}) {
     this.#sinks = options.sinks ?? [consoleSink()]
@@ -113,7 +115,7 @@ export class Logger implements LogTarget {
     const record: LogRecord = {
       time: this.#clock.now(),
       level,
-      message,
+      message: typeof message === 'string' ? redactText(message) : message,
       fields: redactFields([this.#options.fields, fields], this.#isSecret),
     }
     for (const sink of this.#sinks) {

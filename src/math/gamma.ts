@@ -122,7 +122,7 @@ export function regularizedGammaP(a: number, x: number): number {
 /**
  * Regularised upper incomplete gamma function Q(a, x), for a > 0 and x >= 0: relative error about 1e-13 down to the smallest doubles.
  *
- * Source: DLMF 8.7.1 (the series, below a + 1) and 8.9.2 (the continued fraction, above), with the prefactor of {@link poissonDensity}.
+ * Source: DLMF 8.7.1 (the series, below a + 1) and 8.9.2 (the continued fraction, above), with Loader's form of the Poisson density as prefactor.
  *
  * @example
  * regularizedGammaQ(1, 1) // about 0.36788

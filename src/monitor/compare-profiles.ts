@@ -4,12 +4,15 @@ import { compareCategories } from './chi-square-test.ts'
 import { binnedKolmogorovSmirnov } from './kolmogorov-smirnov.ts'
 import { populationStabilityIndex } from './population-stability-index.ts'
 import { proportionTest } from './proportion-test.ts'
+import { coveredTimes } from './time-coverage.ts'
 import type { ColumnVerdict, DriftTest, TestResult } from './verdict.ts'
 
+/** Total variation that unequal coverage of hours or days may make and be taken out again. */
+const mostSkew = 0.05
 /** Values on either side below which a distribution is not judged. */
 const leastValues = 20
-const hourMs = 3_600_000
-const dayMs = 24 * hourMs
+/** What names the verdict on what is missing of a column, after the column's name. */
+export const missingPart = ':missing'
 
 /**
  * The least effect that matters, by test: what is smaller is no drift however sure it is. 0.02 of D or of total variation is what a shift by a
@@ -41,8 +44,9 @@ export interface ComparisonOptions {
  * effect alone finds noise in a hundred.
  *
  * Columns that cannot be judged (fewer than 20 values on one side) have the test `none` and p = 1. A constant column is judged by the share of
- * values that differ from the constant. The hour of the day is left out while `current` spans less than a day, the day of the week while it
- * spans less than six: there a difference says when the rows were taken, not that anything changed.
+ * values that differ from the constant. Hours of the day and days of the week are compared with what the reference would have between the first and
+ * the last moment of `current`, and left out where that covers them too unequally (a day and a half, ten days): there a difference would say
+ * when the rows were taken, not that anything changed.
  *
  * Columns that either side lacks are left out; the order is that of `current`.
  *
@@ -154,14 +158,14 @@ function compareText(before: CategoricalProfile, now: CategoricalProfile): TestR
 
 function compareTimes(before: TimeProfile, now: TimeProfile): readonly Part[] {
   if (Math.min(valuesOf(before), valuesOf(now)) < leastValues) return []
-  const span = now.maximum - now.minimum
+  const covered = coveredTimes(before, now)
   const parts: Part[] = []
-  if (span >= dayMs - hourMs) parts.push(['hour-of-day', compareCategories(before.hourOfDay, now.hourOfDay)])
-  if (span >= 6 * dayMs) parts.push(['day-of-week', compareCategories(before.dayOfWeek, now.dayOfWeek)])
+  if (covered.hourSkew <= mostSkew) parts.push(['hour-of-day', compareCategories(covered.hourOfDay, now.hourOfDay)])
+  if (covered.daySkew <= mostSkew) parts.push(['day-of-week', compareCategories(covered.dayOfWeek, now.dayOfWeek)])
   return parts
 }
 
 function compareMissing(before: ColumnProfile, now: ColumnProfile): readonly Part[] {
   if (missingOf(before) + missingOf(now) === 0 || before.rowCount === 0 || now.rowCount === 0) return []
-  return [['missing', shareResult(missingOf(before), before.rowCount, missingOf(now), now.rowCount)]]
+  return [[missingPart.slice(1), shareResult(missingOf(before), before.rowCount, missingOf(now), now.rowCount)]]
 }

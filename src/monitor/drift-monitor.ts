@@ -9,7 +9,7 @@ import type { Profile } from '../data/profile.ts'
 import { ProfileCounter } from '../data/profile-counter.ts'
 import { profileFromJson } from '../data/profile-record.ts'
 import type { ComparisonOptions } from './compare-profiles.ts'
-import { compareProfiles } from './compare-profiles.ts'
+import { compareProfiles, missingPart } from './compare-profiles.ts'
 import type { DriftEvent, DriftWindow } from './drift-event.ts'
 import type { HysteresisOptions, HysteresisState } from './hysteresis.ts'
 import { checkHysteresis, Hysteresis } from './hysteresis.ts'
@@ -266,6 +266,11 @@ export class DriftMonitor implements Monitor {
     if (this.#closed.length > this.#keepWindows) this.#closed.shift()
     const detected: ColumnVerdict[] = []
     const cleared: string[] = []
+    const found = new Set(verdicts.map(({ column }) => column))
+    for (const [column, hysteresis] of this.#alarms) {
+      // Where nothing is missing there is no verdict on what is missing, and so no drift of it.
+      if (column.endsWith(missingPart) && !found.has(column) && hysteresis.update(false) === 'cleared') cleared.push(column)
+    }
     for (const verdict of verdicts) {
       if (verdict.test === 'none') continue
       const hysteresis = this.#alarms.get(verdict.column) ?? new Hysteresis(this.#hysteresis)

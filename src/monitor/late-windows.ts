@@ -53,7 +53,7 @@ export class LateWindows {
   readonly #windows = new Map<number, OpenWindow>()
   readonly #batches = new Map<string, Batch>()
   #rows = 0
-  /** Windows that are over and have all their rows joined, until {@link due} was asked. */
+  /** Windows that are over and have all their rows joined. */
   readonly #complete = new Set<number>()
   /** No window that is over has a last prediction before this: so that those that wait need not be looked at each time. */
   #leastTime = Number.POSITIVE_INFINITY
@@ -147,13 +147,12 @@ export class LateWindows {
    */
   due(now: number, maximumDelayMs: number, complete: boolean): readonly LateWindow[] {
     const ids = new Set(complete ? this.#complete : [])
-    this.#complete.clear()
     if (now - this.#leastTime >= maximumDelayMs) {
       this.#leastTime = Number.POSITIVE_INFINITY
       for (const [id, { isOver, lastTime }] of this.#windows) {
         if (!isOver) continue
         if (now - lastTime >= maximumDelayMs) ids.add(id)
-        else this.#leastTime = Math.min(this.#leastTime, lastTime)
+        this.#leastTime = Math.min(this.#leastTime, lastTime)
       }
     }
     return [...ids].sort((left, right) => left - right).map((id) => ({ id, ...(this.#windows.get(id) as OpenWindow) }))
@@ -180,7 +179,10 @@ export class LateWindows {
     return {
       cutter: this.#cutter.toJSON(),
       next: this.#next,
-      windows: [...this.#windows].map(([id, { bounds, isOver, joined, lastTime }]) => [id, { joined, isOver, lastTime, bounds: { ...bounds } }]),
+      windows: [...this.#windows].map(([id, { bounds, isOver, joined, lastTime }]) => [
+        id,
+        { joined, isOver, lastTime, bounds: { ...bounds } },
+      ]),
       batches: [...this.#batches].map(([id, { scores, joined, segments }]) => [id, bytesToText(scores), bytesToText(joined), segments]),
     }
   }

@@ -210,9 +210,14 @@ export class PerformanceMonitor implements Monitor {
   }
 
   #close(window: LateWindow, time: number): PerformanceWindow {
-    const judged = this.#judge(window)
-    this.#late.remove(window.id)
-    this.#labelled.delete(window.id)
+    let judged: PerformanceWindow
+    try {
+      judged = this.#judge(window)
+    } finally {
+      // Also when a metric of the host's own throws: else it would throw again at every observation, and the window would stay for ever.
+      this.#late.remove(window.id)
+      this.#labelled.delete(window.id)
+    }
     this.#closed.push(judged)
     if (this.#closed.length > this.#keepWindows) this.#closed.shift()
     this.#events.emit({ type: 'performance-window-closed', time, window: judged })

@@ -89,11 +89,11 @@ function foldItem(stage: StageRecord, event: StageEvent, item: MapItem): StageRe
     ...stage,
     items: { ...items, total: items.total + 1, [outcome]: items[outcome] + 1 },
   })
+  // The first that missed says why the map ran, be it an item or a stage inside one.
+  if (event.type === 'stage-missed' && stage.reason === undefined) return foldReason(stage, event)
   if (item.stage !== undefined) return stage
   if (event.type === 'stage-cached') return count('cached')
   if (event.type === 'stage-succeeded') return count('succeeded')
   if (event.type === 'stage-failed') return count('failed')
-  // The first item that missed says why the map ran.
-  if (event.type === 'stage-missed' && stage.reason === undefined) return foldReason(stage, event)
   return stage
 }

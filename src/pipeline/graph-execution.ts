@@ -150,10 +150,13 @@ class GraphExecution {
     return this.#comesAfterFailure(node) ? 'a stage before it failed' : 'another stage failed'
   }
 
-  #comesAfterFailure(node: GraphNode): boolean {
+  /** Each node is visited once: through a row of conditions there are exponentially many ways. */
+  #comesAfterFailure(node: GraphNode, visited: Set<string> = new Set()): boolean {
     return [...node.inputs, ...node.conditions].some((id) => {
       const before = this.#nodes.get(id)
-      return before !== undefined && (this.#planner.state(id) === 'failed' || this.#comesAfterFailure(before))
+      if (before === undefined || visited.has(id)) return false
+      visited.add(id)
+      return this.#planner.state(id) === 'failed' || this.#comesAfterFailure(before, visited)
     })
   }
 }

@@ -10,7 +10,7 @@ export const graphInput = '#input'
 interface NodeBase {
   /** Unique in the graph. Names of stages inside pipelines and branches follow the name around them: `nightly/ingest`. */
   readonly id: string
-  /** Whose outputs it takes, in order; {@link graphInput} is the input of the graph. */
+  /** Whose outputs it takes, in order; `#input` is the input of the graph. */
   readonly inputs: readonly string[]
   /** Conditions that must hold, or the node is skipped. */
   readonly conditions: readonly string[]
@@ -47,7 +47,7 @@ export type GraphNode = StageNode | MapNode | CollectNode | ConditionNode | Join
 /** A pipeline flattened: nested pipelines, branches and conditions are nodes of one graph, in an order in which they could run. */
 export interface Graph {
   readonly nodes: readonly GraphNode[]
-  /** The node whose output is the graph's, or {@link graphInput} for an empty pipeline. */
+  /** The node whose output is the graph's, or `#input` for an empty pipeline. */
   readonly output: string
 }
 

@@ -66,11 +66,11 @@ function writeRecord(value: object, walk: Walk, path: string): Json {
   return Object.fromEntries(members)
 }
 
-function sourceText(value: { readonly name: string }, walk: Walk, path: string): string {
+function sourceText(value: object, walk: Walk, path: string): string {
   const source = Function.prototype.toString.call(value)
-  // All bound functions have the same text, whatever they do.
-  if (value.name.startsWith('bound ') && source.includes('[native code]'))
-    throw refused(walk, path, 'a bound function, which has no source text')
+  // All bound functions and proxies have the same text, whatever they do; built-in ones have their name in it.
+  if (/^function\s*\(\)\s*\{\s*\[native code\]\s*\}$/.test(source))
+    throw refused(walk, path, 'a bound function or a proxy, which has no source text')
   return source
 }
 

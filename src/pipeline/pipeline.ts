@@ -1,3 +1,4 @@
+import { MillraceError } from '../core/error.ts'
 import type { Graph } from './graph.ts'
 import { buildGraph } from './graph.ts'
 import { LocalRunner } from './local-runner.ts'
@@ -56,7 +57,14 @@ export class Pipeline<in Input = void, out Output = Input> extends Stage<Input, 
     stage: Stage<Item, Next>,
     options: { readonly concurrency?: number } = {},
   ): Pipeline<Input, readonly Next[]> {
-    return new Pipeline(this.name, [...this.steps, { kind: 'map', stage: stage as AnyStage, concurrency: options.concurrency }])
+    const { concurrency } = options
+    if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1)) {
+      throw new MillraceError('STAGE_INVALID', {
+        message: `Expected map "${stage.name}" to have a concurrency of 1, 2, 3 and so on. Received ${String(concurrency)}.`,
+        details: { stage: stage.name, reason: 'concurrency' },
+      })
+    }
+    return new Pipeline(this.name, [...this.steps, { kind: 'map', stage: stage as AnyStage, concurrency }])
   }
 
   /** Runs the stage where the predicate holds, else hands the value on; so what flows keeps its type. */

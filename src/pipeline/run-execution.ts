@@ -83,11 +83,12 @@ export class RunExecution {
       throwIfAborted(signal)
       return { id: this.id, record: await finish('succeeded'), output: output.value }
     } catch (error) {
-      if (this.#journalFailure !== undefined) throw this.#journalFailure.error
       if (signal?.aborted === true) {
-        await finish('cancelled')
+        // That the journal cannot say so changes nothing for whoever cancelled.
+        await finish('cancelled').catch(() => {})
         throw signal.reason
       }
+      if (this.#journalFailure !== undefined) throw this.#journalFailure.error
       throw this.#failed(await finish('failed', error), error)
     }
   }
@@ -162,7 +163,11 @@ export class RunExecution {
     const { type, runId, time: _, ...fields } = event
     if (type === 'stage-progress') return
     const level = type === 'stage-failed' ? 'error' : type === 'stage-attempt-failed' ? 'warn' : 'debug'
-    this.#logger[level](type, { run: runId, ...fields })
+    try {
+      this.#logger[level](type, { run: runId, ...fields })
+    } catch {
+      // A host's logger that throws is no fault of the stage that is being told of.
+    }
   }
 
   async #finish(event: Pick<RunFinished, 'outcome' | 'durationMs' | 'error'>): Promise<RunRecord> {

@@ -108,8 +108,9 @@ class StageExecution {
       fingerprint === undefined ? null : await fingerprint(this.#input.value, this.#context(cacheKeyOf(parts), this.#scope.signal))
     const known: KeyParts = { ...parts, fingerprint: outside ?? null }
     if (effect === true) return { parts: known, miss: { reason: 'effect' } }
-    if (this.#scope.isForced(this.#place.path)) return { parts: known, miss: { reason: 'forced' } }
-    return outside === undefined ? { parts: known, miss: { reason: 'no fingerprint' } } : { parts: known }
+    // Before the question whether it is forced: what has no fingerprint must not be stored either.
+    if (outside === undefined) return { parts: known, miss: { reason: 'no fingerprint' } }
+    return this.#scope.isForced(this.#place.path) ? { parts: known, miss: { reason: 'forced' } } : { parts: known }
   }
 
   #request(parts: KeyParts): CacheRequest {

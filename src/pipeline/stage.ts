@@ -59,7 +59,8 @@ function checkDefinition(definition: {
   if (retries !== undefined && !(Number.isInteger(retries) && retries >= 0)) {
     throw invalid(name, 'retries of 0, 1, 2 and so on', describe(retries))
   }
-  if (timeoutMs !== undefined && !(timeoutMs > 0)) throw invalid(name, 'a timeoutMs above 0', describe(timeoutMs))
+  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs > 0))
+    throw invalid(name, 'a timeoutMs above 0', describe(timeoutMs))
 }
 
 /** @throws {@link MillraceError} `STAGE_INVALID` unless the name is 1 to 100 of `[a-z0-9-]`, with a letter or digit at both ends. */

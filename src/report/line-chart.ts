@@ -56,7 +56,7 @@ function drawSeries(series: Series, toX: (value: number) => number, toY: (value:
 }
 
 function legend(series: readonly Series[]): Markup {
-  return markup`<p class="legend">${series.map((one) => markup`<span class="key s${one.color}${one.dashed === true ? ' dashed' : ''}"></span>${one.name} `)}</p>`
+  return markup`<p class="legend">${series.filter((one) => one.points.some(isFinitePoint)).map((one) => markup`<span class="key s${one.color}${one.dashed === true ? ' dashed' : ''}"></span>${one.name} `)}</p>`
 }
 
 function isFinitePoint(point: readonly [number, number]): boolean {
@@ -64,9 +64,16 @@ function isFinitePoint(point: readonly [number, number]): boolean {
 }
 
 function extent(values: readonly number[]): readonly [number, number] {
-  const low = Math.min(...values)
-  const high = Math.max(...values)
-  return low === high ? [low - 0.5, high + 0.5] : [low, high]
+  let low = Number.POSITIVE_INFINITY
+  let high = Number.NEGATIVE_INFINITY
+  for (const value of values) {
+    low = Math.min(low, value)
+    high = Math.max(high, value)
+  }
+  if (low < high) return [low, high]
+  // Half on either side, or as much as a large number can tell apart.
+  const margin = Math.max(0.5, Math.abs(low) * 1e-6)
+  return [low - margin, high + margin]
 }
 
 function padded([low, high]: readonly [number, number]): readonly [number, number] {

@@ -1,7 +1,7 @@
 /** The report's one style sheet: light and dark, readable on paper, no web fonts. */
 export const styleSheet = `
 :root{color-scheme:light dark;--ink:#1d2733;--muted:#66727f;--line:#dfe4ea;--paper:#fff;--soft:#f5f7f9;--s1:#1f6feb;--s2:#d9641e;--s3:#2a8f5b;--s4:#8250df;--good:#1a7f4b;--bad:#c0362c;--warn:#a86400}
-@media (prefers-color-scheme:dark){:root{--ink:#e4e9ef;--muted:#95a1ae;--line:#2c3540;--paper:#12171d;--soft:#1a2129;--s1:#6aa8ff;--s2:#ff9c5e;--s3:#5fcf95;--s4:#bd9bff;--good:#5fcf95;--bad:#ff7d72;--warn:#e0a93f}}
+@media screen and (prefers-color-scheme:dark){:root{--ink:#e4e9ef;--muted:#95a1ae;--line:#2c3540;--paper:#12171d;--soft:#1a2129;--s1:#6aa8ff;--s2:#ff9c5e;--s3:#5fcf95;--s4:#bd9bff;--good:#5fcf95;--bad:#ff7d72;--warn:#e0a93f}}
 *{box-sizing:border-box}
 body{margin:0;font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;color:var(--ink);background:var(--paper)}
 main{max-width:1080px;margin:0 auto;padding:32px 24px 64px}
@@ -23,6 +23,6 @@ th{color:var(--muted);font-weight:600}th:first-child,td:first-child,.text{text-a
 .dot.s0{fill:var(--muted)}.dot.s1{fill:var(--s1)}.dot.s2{fill:var(--s2)}.dot.s3{fill:var(--s3)}.dot.s4{fill:var(--s4)}
 .legend{margin:4px 0 0;color:var(--muted);font-size:13px}.key{display:inline-block;width:16px;height:0;border-top:3px solid var(--muted);vertical-align:middle;margin:0 5px 0 10px}.key.dashed{border-top-style:dashed;border-top-width:2px}
 .key.s1{border-color:var(--s1)}.key.s2{border-color:var(--s2)}.key.s3{border-color:var(--s3)}.key.s4{border-color:var(--s4)}
-td.cell{text-align:center}td.drift{background:color-mix(in srgb,var(--bad) 18%,transparent)}
-@media print{main{max-width:none;padding:0}h2{break-after:avoid}figure,table{break-inside:avoid}}
+td.cell{text-align:center}td.drift{background:color-mix(in srgb,var(--bad) 18%,transparent);print-color-adjust:exact}td.drift .muted{color:inherit}
+@media print{:root{color-scheme:light}main{max-width:none;padding:0}.scroll{overflow:visible}th,td{white-space:normal}h2{break-after:avoid}figure,table{break-inside:avoid}}
 `

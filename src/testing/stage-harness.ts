@@ -1,3 +1,4 @@
+import { yieldToEventLoop } from '../core/abort.ts'
 import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
 import { digestOfJson } from '../core/digest.ts'
@@ -125,6 +126,8 @@ class Trial {
           () => 'resolved' as const,
           (error: unknown) => ({ error }),
         )
+      // Lets it begin: what looks at its signal only once must be found out.
+      if (when === 'while it runs') await yieldToEventLoop()
       const startedMs = this.#clock.monotonicMs()
       controller.abort(reason)
       const timer = new AbortController()

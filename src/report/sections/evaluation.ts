@@ -1,3 +1,6 @@
+import { quantile } from 'simple-statistics'
+import type { MetricName } from '../../metrics/metric.ts'
+import { builtInMetrics } from '../../metrics/metric.ts'
 import type { Evaluation, MetricValue, MetricValues, Slice } from '../../model/evaluation.ts'
 import type { Verdict } from '../../model/flow.ts'
 import { formatCount, formatFigure, formatShare } from '../format.ts'
@@ -77,20 +80,34 @@ function sliceTables(evaluation: Evaluation): Markup {
   return markup`<h3>Slices</h3><div class="charts">${columns.map((column) => {
     const slices = evaluation.slices.filter((slice) => slice.column === column)
     const metric = Object.keys(slices[0]?.metrics ?? {})[0] ?? ''
+    const sign = higherIsBetter(metric) ? 1 : -1
     const largest = [...slices].sort((a, b) => b.rows - a.rows).slice(0, shownSlices)
     const weakest = [...slices]
       .filter((slice) => slice.metrics[metric] !== undefined)
-      .sort((a, b) => figureOf(a, metric) - figureOf(b, metric))
-    return markup`${sliceTable(`${column}: largest of ${slices.length}`, largest, evaluation)}${sliceTable(`${column}: lowest ${metric}`, weakest.slice(0, shownSlices), evaluation)}`
+      .sort((a, b) => sign * (figureOf(a, metric) - figureOf(b, metric)))
+    return markup`${sliceTable(`${column}: largest of ${slices.length}`, largest, evaluation)}${sliceTable(`${column}: worst ${metric}`, weakest.slice(0, shownSlices), evaluation, spread(weakest, metric))}`
   })}</div>`
+}
+
+/** A metric of the host's own is taken to be one. */
+function higherIsBetter(metric: string): boolean {
+  return !Object.hasOwn(builtInMetrics, metric) || builtInMetrics[metric as MetricName].higherIsBetter
+}
+
+/** How the metric lies over all slices, since the tables show only the ends. */
+function spread(slices: readonly Slice[], metric: string): Markup | undefined {
+  const figures = slices.map((slice) => figureOf(slice, metric)).filter(Number.isFinite)
+  if (figures.length <= shownSlices) return undefined
+  const [low, middle, high] = quantile(figures, [0.1, 0.5, 0.9]).map((figure) => formatFigure(figure))
+  return markup`<p class="legend">${metric} over ${formatCount(figures.length)} slices: median ${middle}, eight in ten from ${low} to ${high}.</p>`
 }
 
 function figureOf(slice: Slice, metric: string): number {
   return slice.metrics[metric]?.value ?? Number.NaN
 }
 
-function sliceTable(title: string, slices: readonly Slice[], evaluation: Evaluation): Markup {
+function sliceTable(title: string, slices: readonly Slice[], evaluation: Evaluation, below?: Markup): Markup {
   const names = Object.keys(slices[0]?.metrics ?? {}).slice(0, 2)
   return markup`<div class="scroll"><table><thead><tr><th>${title}</th><th>rows</th><th>share</th>${names.map((name) => markup`<th>${name}</th>`)}</tr></thead><tbody>
-${slices.map((slice) => markup`<tr><td>${slice.value}</td><td>${formatCount(slice.rows)}</td><td>${formatShare(slice.rows / evaluation.rows)}</td>${names.map((name) => markup`<td>${formatFigure(figureOf(slice, name))}</td>`)}</tr>`)}</tbody></table></div>`
+${slices.map((slice) => markup`<tr><td>${slice.value}</td><td>${formatCount(slice.rows)}</td><td>${formatShare(slice.rows / evaluation.rows)}</td>${names.map((name) => markup`<td>${formatFigure(figureOf(slice, name))}</td>`)}</tr>`)}</tbody></table>${below}</div>`
 }

@@ -4,6 +4,7 @@ import { lineChart } from '../line-chart.ts'
 import type { Markup } from '../markup.ts'
 import { markup } from '../markup.ts'
 import type { MonitoringPeriod } from '../monitoring-period.ts'
+import { trendOf } from '../trend.ts'
 
 /** Drift by period and column, performance against the test value, operations, and what was done about the predictions. */
 export function monitoringSection(periods: readonly MonitoringPeriod[]): Markup {
@@ -32,7 +33,8 @@ function performanceCharts(periods: readonly MonitoringPeriod[]): Markup | undef
   return markup`<h3>Performance with late labels</h3><div class="charts">${metrics.map((metric) => {
     const observed = periods.map((period, index): [number, number] => [index + 1, period.performance?.metrics[metric] ?? Number.NaN])
     const reference = periods.map((period, index): [number, number] => [index + 1, period.performance?.reference[metric] ?? Number.NaN])
-    return lineChart({
+    const trend = trendOf(observed)
+    const chart = lineChart({
       title: metric,
       xLabel: 'period',
       yLabel: metric,
@@ -40,8 +42,10 @@ function performanceCharts(periods: readonly MonitoringPeriod[]): Markup | undef
       series: [
         { name: 'test part', color: 0, dashed: true, points: reference },
         { name: 'in production', color: 1, dots: true, points: observed },
+        ...(trend === undefined ? [] : [{ name: 'trend', color: 1, dashed: true, points: trend.points } as const]),
       ],
     })
+    return trend === undefined ? chart : markup`<div>${chart}<p class="legend">Trend: ${trend.words}.</p></div>`
   })}</div>`
 }
 

@@ -6,16 +6,19 @@ import type { DirectoryEntry, FileSystem } from './file-system.ts'
 import { isListed, objectFileName } from './layout.ts'
 
 const statusesAtOnce = 16
-const batchEntries = 256
+/** A few at first, since whoever steps over folders takes one entry at a time; twice as many each time after. */
+const [firstBatch, largestBatch] = [16, 256]
 
 interface Item {
   readonly name: string
-  readonly folder: boolean
+  readonly isDirectory: boolean
+  /** What its key begins with in the order of keys: `name/` for a folder, `name` for an object. */
+  readonly order: string
 }
 
 /**
  * The objects below a folder in the order of their keys. In that order a folder stands where its name followed by `/` stands: `a-b` comes before
- * `a/x`. Folders that hold nothing past `after` are not opened.
+ * `a/x`. Folders that hold nothing past `after` are not opened, and nothing is asked about what lies before it.
  */
 export async function* listObjects(
   files: FileSystem,
@@ -23,36 +26,47 @@ export async function* listObjects(
   prefix: string,
   after: string | undefined,
 ): AsyncGenerator<StoredEntry, void, undefined> {
-  const items = await itemsOf(files, path)
-  for (let start = 0; start < items.length; start += batchEntries) {
-    const batch = items.slice(start, start + batchEntries)
-    const wanted = batch.filter((item) => after === undefined || reachesPast(`${prefix}${item.name}`, item.folder, after))
-    const sizes = await mapConcurrently(wanted, statusesAtOnce, (item) =>
-      item.folder ? Promise.resolve(0) : sizeOf(files, join(path, item.name)),
-    )
-    for (const [index, item] of wanted.entries()) {
-      const key = `${prefix}${item.name}`
-      if (item.folder) yield* listObjects(files, join(path, item.name), `${key}/`, after)
-      else if (sizes[index] !== undefined) yield { key, sizeBytes: sizes[index] as number }
+  const items = await itemsOf(files, path, prefix, after)
+  let size = firstBatch
+  for (let start = 0; start < items.length; ) {
+    const batch = items.slice(start, start + size)
+    start += size
+    size = Math.min(largestBatch, size * 2)
+    const sizes = await mapConcurrently(batch, statusesAtOnce, (item) => sizeOf(files, join(path, item.name), item.isDirectory))
+    for (const [index, { name, isDirectory }] of batch.entries()) {
+      const key = `${prefix}${name}`
+      const sizeBytes = sizes[index]
+      if (sizeBytes !== undefined) {
+        if (after === undefined || key > after) yield { key, sizeBytes }
+      } else if (isDirectory) {
+        yield* listObjects(files, join(path, name), `${key}/`, after)
+      }
     }
   }
 }
 
-/** True when the object, or some object in the folder, comes after the key `after`. */
-function reachesPast(key: string, folder: boolean, after: string): boolean {
-  return folder ? `${key}/` > after || after.startsWith(`${key}/`) : key > after
+/** What may lie past `after`, in order. */
+async function itemsOf(files: FileSystem, path: string, prefix: string, after: string | undefined): Promise<Item[]> {
+  const entries = (await readDirectory(files, path)).filter(
+    (entry) => isListed(entry.name) && (entry.isFile() || entry.isDirectory()) && reachesPast(`${prefix}${entry.name}`, entry, after),
+  )
+  entries.sort((left, right) => (left.name < right.name ? -1 : 1))
+  const items = await mapConcurrently(entries, statusesAtOnce, async (entry, index): Promise<Item> => {
+    const { name } = entry
+    const isDirectory = entry.isDirectory()
+    // Only names such as `a-b` and `a.b` come between `a` and `a/`; else it makes no difference yet what the directory is.
+    const next = entries[index + 1]?.name ?? ''
+    const matters = isDirectory && (next.startsWith(`${name}-`) || next.startsWith(`${name}.`))
+    const isFolder = isDirectory && !(matters && (await sizeOf(files, join(path, name), true)) !== undefined)
+    return { name, isDirectory, order: isFolder ? `${name}/` : name }
+  })
+  return items.sort((left, right) => (left.order < right.order ? -1 : 1))
 }
 
-async function itemsOf(files: FileSystem, path: string): Promise<Item[]> {
-  const entries = await readDirectory(files, path)
-  const listed = entries.filter((entry) => isListed(entry.name) && (entry.isFile() || entry.isDirectory()))
-  const items = await mapConcurrently(listed, statusesAtOnce, async (entry): Promise<Item> => {
-    // A folder with an object file in it is an object, where there are no hard links.
-    const folder = entry.isDirectory() && (await sizeOf(files, join(path, entry.name, objectFileName))) === undefined
-    return { name: entry.name, folder }
-  })
-  const order = (item: Item): string => (item.folder ? `${item.name}/` : item.name)
-  return items.sort((left, right) => (order(left) < order(right) ? -1 : 1))
+/** True when the object, or some object in the folder, comes after the key `after`. */
+function reachesPast(key: string, entry: DirectoryEntry, after: string | undefined): boolean {
+  if (after === undefined) return true
+  return entry.isDirectory() ? `${key}/` > after || after.startsWith(`${key}/`) : key > after
 }
 
 async function readDirectory(files: FileSystem, path: string): Promise<readonly DirectoryEntry[]> {
@@ -64,12 +78,11 @@ async function readDirectory(files: FileSystem, path: string): Promise<readonly 
   }
 }
 
-/** Undefined when it was deleted since the folder was read. */
-async function sizeOf(files: FileSystem, path: string): Promise<number | undefined> {
+/** Undefined for a folder, and for what was deleted since the folder around it was read. A directory with an object file in it is an object, where there are no hard links. */
+async function sizeOf(files: FileSystem, path: string, isDirectory: boolean): Promise<number | undefined> {
   try {
-    const status = await files.lstat(path)
-    if (status.isFile()) return status.size
-    return status.isDirectory() ? (await files.lstat(join(path, objectFileName))).size : undefined
+    const status = await files.lstat(isDirectory ? join(path, objectFileName) : path)
+    return status.isDirectory() ? undefined : status.size
   } catch (error) {
     if (isAbsent(error)) return undefined
     throw error

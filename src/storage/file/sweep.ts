@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { codeOf } from './file-faults.ts'
-import type { FileSystem } from './file-system.ts'
+import { codeOf, isAbsent } from './file-faults.ts'
+import type { DirectoryEntry, FileSystem } from './file-system.ts'
 import { openFlags } from './file-system.ts'
 import { isListed, temporaryName, temporaryOwner } from './layout.ts'
 import { removeTemporary } from './staging.ts'
@@ -17,7 +17,7 @@ export async function sweepTemporaries(root: string, files: FileSystem, graceMs:
   const now = await fileSystemTime(root, files)
   const folders = [root]
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    for (const entry of await files.readdir(folder)) {
+    for (const entry of await entriesOf(folder, files)) {
       const path = join(folder, entry.name)
       const owner = temporaryOwner(entry.name)
       if (owner !== undefined) {
@@ -27,6 +27,16 @@ export async function sweepTemporaries(root: string, files: FileSystem, graceMs:
         folders.push(path)
       }
     }
+  }
+}
+
+/** None of a folder that another process removed since it was listed. */
+async function entriesOf(folder: string, files: FileSystem): Promise<readonly DirectoryEntry[]> {
+  try {
+    return await files.readdir(folder)
+  } catch (error) {
+    if (isAbsent(error)) return []
+    throw error
   }
 }
 

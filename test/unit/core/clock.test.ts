@@ -27,6 +27,15 @@ describe('systemClock', () => {
     await expect((async () => systemClock.sleep(60_000, AbortSignal.abort('no')))()).rejects.toBe('no')
   })
 
+  it('sleeps longer than a timer of the platform can, and still hears an abort', async () => {
+    const controller = new AbortController()
+    const sleeping = systemClock.sleep(30 * 24 * 3_600_000, controller.signal).then(() => 'woke')
+    const soon = systemClock.sleep(30).then(() => 'asleep')
+    expect(await Promise.race([sleeping, soon])).toBe('asleep')
+    controller.abort('wake')
+    await expect(sleeping).rejects.toBe('wake')
+  })
+
   it('does not hear an abort after it woke', async () => {
     const controller = new AbortController()
     await systemClock.sleep(0, controller.signal)

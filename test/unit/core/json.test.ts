@@ -99,6 +99,8 @@ describe('canonicalJson', () => {
     ['NaN', { a: [1, Number.NaN] }, '$.a[1]', 'NaN'],
     ['an infinity', -Infinity, '$', '-Infinity'],
     ['undefined in a list', [undefined], '$[0]', 'undefined'],
+    // biome-ignore lint/suspicious/noSparseArray: a hole is what is tried.
+    ['a hole in a list', [1, , 2], '$[1]', 'undefined'],
     ['a function', { f: () => 1 }, '$.f', 'function'],
     ['a symbol', { s: Symbol('x') }, '$.s', 'symbol'],
     ['a bigint', [1n], '$[0]', 'bigint'],

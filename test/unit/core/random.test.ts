@@ -113,6 +113,10 @@ describe('createRandom', () => {
     expect(random.int(1)).toBe(0)
   })
 
+  it.each([0, -1, 0.5, Number.NaN, 2 ** 32 + 1])('refuses to draw an integer below %d, and does not search for one for ever', (below) => {
+    expect(() => createRandom(7).int(below)).toThrow('from 1 to 2^32')
+  })
+
   it('splits by name: apart from what was drawn, alike for one name, unlike for others', () => {
     const fresh = createRandom(7)
     const used = createRandom(7)

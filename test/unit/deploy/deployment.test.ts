@@ -3,12 +3,14 @@ import { z } from 'zod'
 import { createIdentifierSource } from '../../../src/core/identifiers.ts'
 import { createRandom } from '../../../src/core/random.ts'
 import { batchOf } from '../../../src/data/build-batch.ts'
+import type { Column } from '../../../src/data/column.ts'
 import { Deployment } from '../../../src/deploy/deployment.ts'
 import type { DeploymentEvent } from '../../../src/deploy/deployment-event.ts'
 import { Logger } from '../../../src/log/logger.ts'
 import { memorySink } from '../../../src/log/sinks.ts'
 import { denseNetworkLoader } from '../../../src/model/dense-network.ts'
 import { loadModelPackage } from '../../../src/model/load-package.ts'
+import type { PredictionObservation } from '../../../src/monitor/monitor.ts'
 import { MemoryLog, MemoryMonitor, name, registryOf, rowsOf, TamperedLoader } from '../../fixtures/deploy/serving.ts'
 import { flightColumns, flightSchema } from '../../fixtures/model/flights.ts'
 
@@ -170,6 +172,18 @@ describe('the rows of a request', () => {
     await expect(ask({ ...flight, ...change })).rejects.toMatchObject({ code: 'REQUEST_INVALID', details: { path } })
   })
 
+  it('are answered alike alone and in a batch, half a surrogate pair included', async () => {
+    const deployment = await Deployment.open({ registry: await registryOf(), model: name, alias })
+    const monitor = new MemoryMonitor()
+    const watched = await Deployment.open({ registry: await registryOf(), model: name, alias, monitors: [monitor] })
+    for (const origin of ['\ud800', 'S\udc00A', '\ufffd', 'constructor', '']) {
+      const [alone] = (await deployment.predict([{ ...flight, origin }])).predictions
+      expect((await deployment.predict([{ ...flight, origin }, flight])).predictions[0], JSON.stringify(origin)).toBe(alone)
+      await watched.predict([{ ...flight, origin }])
+    }
+    expect(monitor.predictions.map(({ inputs }) => rowsOf(inputs)[0]?.origin)).toEqual(['\ufffd', 'S\ufffdA', '\ufffd', 'constructor', ''])
+  })
+
   it('have only what they have themselves: no column comes from a prototype', async () => {
     await expect(ask(JSON.parse('{"__proto__": {"origin": "SEA"}}'))).rejects.toMatchObject({ details: { path: '[0].__proto__' } })
     await expect(ask(Object.create(flight))).rejects.toMatchObject({ code: 'REQUEST_INVALID' })
@@ -248,6 +262,30 @@ describe('what a deployment records', () => {
       'origin',
     ])
     expect(monitor.predictions[1]?.scores).toEqual(scores)
+  })
+
+  it('is the right values of a batch whose columns come in another order, among others, cut from a larger one', async () => {
+    const [log, monitor] = [new MemoryLog(), new MemoryMonitor()]
+    const deployment = await Deployment.open({ registry: await registryOf(), model: name, alias, log, monitors: [monitor], clock })
+    const { cancelled, date, distance, late, origin } = flightColumns(300, 5)
+    const extra = { kind: 'number', length: 300, values: new Float64Array(300).fill(-1) } as const
+    const shuffled = batchOf({ extra, origin, late, distance, cancelled, more: extra, date } as Record<string, Column>).slice(37, 251)
+    const { batchId, scores } = await deployment.predictBatch(shuffled)
+    expect(scores).toEqual((await deployment.predictBatch(batch)).scores.slice(37, 251))
+    const expected = rowsOf(batch).slice(37, 251)
+    expect(rowsOf((monitor.predictions[0] as PredictionObservation).inputs)).toEqual(expected.map(({ late: _, ...row }) => row))
+    expect(log.records[0]?.rows).toEqual(
+      expected.map((row, index) => ({
+        id: `${batchId}.${index}`,
+        time: new Date(clock.now()),
+        version: 1,
+        score: scores[index],
+        'input.cancelled': row.cancelled,
+        'input.date': row.date,
+        'input.distance': row.distance,
+        'input.origin': row.origin,
+      })),
+    )
   })
 
   it('is every outcome and every action, one by one or together', async () => {
@@ -330,6 +368,7 @@ describe('what a deployment records', () => {
     ])
     const audited = await Deployment.open({ registry, model: name, alias, log, onLogFailure: 'reject' })
     await expect(audited.predict([flight])).rejects.toBe(log.failure)
+    expect(audited.stats()).toMatchObject({ requests: 0, errors: 1 })
   })
 })
 
@@ -395,6 +434,23 @@ describe('a model that does not answer', () => {
     }
     await expect(deployment.predict([flight], { deadlineMs: 49 })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
     expect((await deployment.predict([flight], { deadlineMs: 50 })).predictions).toHaveLength(1)
+  })
+
+  it('is none when the log does not take it in time', async () => {
+    const log = new MemoryLog()
+    log.append = () => new Promise(() => {})
+    const deployment = await Deployment.open({ registry: await registryOf(), model: name, alias, log })
+    const events: DeploymentEvent[] = []
+    deployment.on((event) => events.push(event))
+    await expect(deployment.predict([flight], { deadlineMs: 20 })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
+    expect(deployment.stats()).toMatchObject({ requests: 0, errors: 1, inFlight: 0 })
+    expect(events.map(({ type }) => type)).toEqual(['prediction-failed'])
+    const controller = new AbortController()
+    const answer = deployment.predict([flight], { signal: controller.signal })
+    const reason = new Error('the client has gone')
+    setTimeout(() => controller.abort(reason), 5)
+    await expect(answer).rejects.toBe(reason)
+    expect(deployment.stats()).toMatchObject({ requests: 0, errors: 1, inFlight: 0 })
   })
 
   it('is left when the caller aborts: the reason comes back, and no error is counted', async () => {

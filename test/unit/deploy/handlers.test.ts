@@ -90,6 +90,16 @@ describe('the node:http handler', () => {
     expect((await fetch(`http://127.0.0.1:${port}${infer}`, post)).status).toBe(200)
   })
 
+  it('does not wait for a body that somebody has read and kept', async () => {
+    const handler = nodeHandler(deployment)
+    const port = await listen(async (request, response) => {
+      for await (const _ of request);
+      handler(request, response)
+    })
+    expect((await fetch(`http://127.0.0.1:${port}${infer}`, post)).status).toBe(400)
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`, { method: 'HEAD' })).status).toBe(200)
+  })
+
   it('stops working for a client that has gone', async () => {
     const port = await listen(nodeHandler(deployment))
     let begun = (): void => {}

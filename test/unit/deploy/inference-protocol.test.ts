@@ -156,11 +156,31 @@ describe('the Open Inference Protocol', () => {
     expect((await get(`/v2/models/..%2f..%2fetc`)).status).toBe(404)
     for (const [method, path, allow] of [
       ['GET', `${base}/infer`, 'POST'],
-      ['POST', base, 'GET'],
-      ['DELETE', '/v2', 'GET'],
+      ['POST', base, 'GET, HEAD'],
+      ['DELETE', '/v2', 'GET, HEAD'],
     ] as const) {
       expect(await protocol.handle({ method, path, headers: host })).toMatchObject({ status: 405, headers: { allow } })
     }
+  })
+
+  it('answers HEAD as GET, and not where there is no GET', async () => {
+    for (const path of ['/healthz', '/v2/health/live', base])
+      expect((await protocol.handle({ method: 'HEAD', path, headers: host })).status).toBe(200)
+    expect((await protocol.handle({ method: 'HEAD', path: `${base}/infer`, headers: host })).status).toBe(405)
+  })
+
+  it('answers by no other version than the one that was asked for, whatever is swapped while the body comes', async () => {
+    const registry = await registryOf(2)
+    const moving = await Deployment.open({ registry, model: name, alias: 'champion' })
+    const served = createInferenceProtocol(moving)
+    const body = async () => {
+      await registry.setAlias(name, 'champion', 2)
+      await moving.refresh()
+      return new TextEncoder().encode(JSON.stringify({ inputs }))
+    }
+    const request = { method: 'POST', headers: host, body }
+    expect((await served.handle({ ...request, path: `${base}/versions/1/infer` })).status).toBe(404)
+    expect((await served.handle({ ...request, path: `${base}/versions/2/infer` })).status).toBe(200)
   })
 
   it('takes plain JSON only', async () => {
@@ -281,6 +301,20 @@ describe('the Open Inference Protocol', () => {
     expect(response.body).toContain(`millrace_rows_total{model="${name}"} ${counted}\n`)
     expect(response.body).toMatch(/millrace_latency_seconds\{model="flight-delay",quantile="0.99"\} \d/)
     expect(response.body).toContain(`millrace_model_version{model="${name}"} 1\n`)
+  })
+
+  it('is not held up by what is nested deep or named long', async () => {
+    const deep = '['.repeat(200_000) + ']'.repeat(200_000)
+    const wrongShape = JSON.stringify(changed('origin', { shape: 0 })).replace('"shape":0', `"shape":${deep}`)
+    const response = await post(wrongShape)
+    expect(response.status).toBe(400)
+    expect(response.body.length).toBeLessThan(300)
+    expect((await post(JSON.stringify({ inputs, more: 0 }).replace('"more":0', `"more":${deep}`))).status).toBe(200)
+    const startMs = performance.now()
+    const long = await post({ inputs: [{ ...inputs[0], name: 'n'.repeat(4_000_000) }] })
+    expect([long.status, long.body.length < 300]).toEqual([400, true])
+    // Edit distances to each column would take most of a second.
+    expect(performance.now() - startMs).toBeLessThan(250)
   })
 
   it('answers whatever is sent, and never with 500', async () => {

@@ -130,6 +130,51 @@ describe('redaction', () => {
     expect(fields.password).toBe('p')
   })
 
+  test('hides lists of secrets, and keys and values that come as pairs', () => {
+    const { logger, last } = recorder()
+    logger.info('m', {
+      tokens: ['p'],
+      apiKeys: { one: 'p' },
+      headers: [
+        ['Authorization', 'p'],
+        ['Accept', 'kept'],
+      ],
+      nested: new Map<unknown, unknown>([['inner', new Map([['set-cookie', 'p']])]]),
+      columns: ['token', 'count'],
+    })
+    expect(JSON.stringify(last())).not.toContain('"p"')
+    expect(last()).toMatchObject({
+      headers: [
+        ['Authorization', '[redacted]'],
+        ['Accept', 'kept'],
+      ],
+      columns: ['token', 'count'],
+    })
+  })
+
+  test('hides the password of an address and a bearer token in texts, those of errors and their causes too', () => {
+    const { logger, sink } = recorder()
+    const cause = new Error('401 for "Authorization: Bearer eyJhbGciOi.hunter2"')
+    logger.error('cannot reach postgres://app:hunter2@db/flights', {
+      url: new URL('https://app:hunter2@host/path'),
+      error: new Error('postgres://app:hunter2@db:5432 refused', { cause }),
+      kept: 'http://host:8080/a?b=c, the bearer of it',
+    })
+    expect(JSON.stringify(sink.records)).not.toContain('hunter2')
+    expect(sink.records[0]).toMatchObject({
+      message: 'cannot reach postgres://app:[redacted]@db/flights',
+      fields: { url: 'https://app:[redacted]@host/path', kept: 'http://host:8080/a?b=c, the bearer of it' },
+    })
+  })
+
+  test('takes a long text in no time, whatever it looks like', () => {
+    const { logger } = recorder()
+    const before = performance.now()
+    for (const text of ['a.'.repeat(200_000), '://'.repeat(200_000), '://a:'.repeat(200_000), 'Bearer '.repeat(100_000)])
+      logger.info('m', { text })
+    expect(performance.now() - before).toBeLessThan(3000)
+  })
+
   test('hides what is wrapped, wherever it stands and however it is printed', () => {
     const { logger, last } = recorder()
     const secret = new Secret('hunter2')

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { createRandom } from '../../../src/core/random.ts'
 import type { Column } from '../../../src/data/column.ts'
 import type { ColumnVerdict, DriftEvent } from '../../../src/monitor/index.ts'
-import { DriftMonitor } from '../../../src/monitor/index.ts'
+import { compareProfiles, DriftMonitor } from '../../../src/monitor/index.ts'
 import { batch, manualClock, normals, numberColumn, prediction, profileOf, textColumn, timeColumn } from './helpers.ts'
 
 const hourMs = 3_600_000
@@ -108,6 +108,43 @@ describe('verdicts', () => {
     expect(monitor.check().map((verdict) => verdict.column)).toEqual(['date:hour-of-day', 'date:day-of-week'])
     expect(verdictOf(monitor.check(), 'date:hour-of-day').drifted).toBe(true)
     expect(verdictOf(monitor.check(), 'date:day-of-week').drifted).toBe(false)
+  })
+
+  it('do not take the moments at which a window begins and ends for a change of hours or days', () => {
+    const random = createRandom(21)
+    /** Busy in the afternoon and in the week, nothing at night. */
+    const moments = (from: number, days: number, rows: number): Float64Array => {
+      const times: number[] = []
+      while (times.length < rows) {
+        const time = Math.floor((from + random.next() * days) * dayMs)
+        const hour = Math.floor(time / hourMs) % 24
+        const weight = (hour < 5 ? 0 : hour < 12 ? 0.5 : 1) * ((Math.floor(time / dayMs) + 4) % 7 < 2 ? 0.5 : 1)
+        if (random.next() < weight) times.push(time)
+      }
+      return Float64Array.from(times)
+    }
+    const reference = profileOf({ date: timeColumn(moments(0, 280, 60_000)) })
+    const judge = (dates: Float64Array) => compareProfiles(reference, profileOf({ date: timeColumn(dates) }))
+    const drifted: string[] = []
+    const judged = new Set<string>()
+    for (const days of [0.3, 0.97, 1, 1.5, 2.5, 5.5, 6.5, 7, 10.5, 17.5, 30]) {
+      for (let trial = 0; trial < 6; trial++) {
+        const verdicts = judge(moments(random.next() * 250, days, 8000))
+        drifted.push(...verdicts.filter((verdict) => verdict.drifted).map((verdict) => `${verdict.column} over ${days} days`))
+        for (const { column } of verdicts) judged.add(`${column} over ${days} days`)
+      }
+    }
+    expect(drifted).toEqual([])
+    expect(judged).toContain('date:hour-of-day over 5.5 days')
+    expect(judged).toContain('date:day-of-week over 30 days')
+    expect(judged).not.toContain('date:hour-of-day over 1.5 days')
+    // A calendar day or week is judged, and an hour that moved is found.
+    const moved = moments(70, 1, 3000).map((time) => (Math.floor(time / hourMs) % 24 === 12 ? time + 2 * hourMs : time))
+    expect(judge(moved)).toMatchObject([{ column: 'date:hour-of-day', drifted: true }])
+    expect(judge(moments(70, 7, 3000)).map(({ column, drifted: found }) => [column, found])).toEqual([
+      ['date:hour-of-day', false],
+      ['date:day-of-week', false],
+    ])
   })
 
   it('say nothing about the hour in a window of three hours', () => {
@@ -322,6 +359,16 @@ describe('alarms', () => {
   })
   it('are not raised again while they cool down', () => {
     expect(run([true, false, true, true], { detect: 1, of: 1, clear: 1, coolDown: 1 })).toEqual(['detected', 'cleared', '', 'detected'])
+  })
+  it('are cleared when nothing is missing any more, though there is no verdict on that', () => {
+    const monitor = new DriftMonitor({ reference, columns: ['x'], window: { rows: 500 } })
+    const happened: string[] = []
+    monitor.on((event) => happened.push(event.type === 'window-closed' ? String(event.window.start) : event.type))
+    const someNull = Uint8Array.from({ length: 500 }, (_, row) => (row % 5 === 0 ? 1 : 0))
+    for (const [index, missing] of [true, false, false, false, true, false, true, false, false].entries())
+      monitor.observe(batch({ x: missing ? numberColumn(normals(random, 500), someNull) : numberColumn(normals(random, 500)) }), index)
+    expect(happened).toEqual(['0', '1', '2', '3', '4', '5', '6', 'drift-detected', '7', '8', 'drift-cleared'])
+    expect(monitor.alarms).toEqual([])
   })
   it('can be had at once', () => {
     expect(run([true, false, true], { detect: 1, of: 1, clear: 1, coolDown: 0 })).toEqual(['detected', 'cleared', 'detected'])

@@ -101,6 +101,44 @@ describe('PerformanceMonitor', () => {
     expect(single.check().reduce((rows, window) => rows + window.rows, 0)).toBeLessThanOrEqual(300)
   })
 
+  it('has as many windows waiting as there are, without looking at each at every observation', () => {
+    const monitor = new PerformanceMonitor({ metrics: ['accuracy'], window: { durationMs: 1000 }, maximumDelayMs: 1e9 })
+    const startMs = performance.now()
+    const windows = 20_000
+    for (let index = 0; index < windows; index++) monitor.observePredictions(prediction(`b${index}`, index * 1000, [0.9]))
+    // A look at each takes a minute.
+    expect(performance.now() - startMs).toBeLessThan(5000)
+    expect(monitor.check()).toHaveLength(windows)
+    // The last is open still; the labels of all others come in any order.
+    for (let index = windows - 1; index >= 0; index--) monitor.observeOutcomes(outcomes(`b${index}`, windows * 1000, [1]))
+    expect(monitor.check()).toMatchObject([{ rows: 1, labelledRows: 1 }])
+    expect(monitor.closedWindows.at(-1)).toMatchObject({ start: 0, labelledRows: 1 })
+  })
+
+  it('closes windows in time though their labels never come, after a stored state too', () => {
+    let monitor = new PerformanceMonitor({ metrics: ['accuracy'], window: { rows: 2 }, maximumDelayMs: 100 })
+    for (let index = 0; index < 60; index++) {
+      monitor.observePredictions(prediction(`b${index}`, index * 10, [0.9]))
+      monitor = PerformanceMonitor.fromJSON(monitor.toJSON())
+    }
+    // The last prediction at 590: windows whose last was at 490 or before have gone.
+    expect(monitor.closedWindows.map((window) => window.end)).toEqual(Array.from({ length: 25 }, (_, index) => 10 + index * 20))
+  })
+
+  it('goes on when a metric of the host’s own throws: the window is closed, and the next is judged', () => {
+    let failures = 1
+    const compute = (labels: Float32Array): number => {
+      if (failures-- > 0) throw new Error('no such metric')
+      return labels.length
+    }
+    const monitor = new PerformanceMonitor({ metrics: [{ name: 'own', higherIsBetter: true, compute }], window: { rows: 2 } })
+    for (const id of ['a', 'b']) monitor.observePredictions(prediction(id, 1, [0.5, 0.5]))
+    expect(() => monitor.observeOutcomes(outcomes('a', 2, [1, 0]))).toThrow('no such metric')
+    monitor.observeOutcomes(outcomes('b', 3, [1, 0]))
+    expect(monitor.closedWindows).toMatchObject([{ metrics: { own: 2 } }])
+    expect(monitor.check()).toEqual([])
+  })
+
   it('takes metrics of the host’s own, which a stored state must be given again', () => {
     const share = {
       name: 'share',

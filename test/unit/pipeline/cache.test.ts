@@ -105,6 +105,23 @@ describe('the cache', () => {
     expect(await reasonsOf(pipelineOf({ fingerprint: undefined }), storage)).toMatchObject({ make: 'succeeded: no fingerprint' })
   })
 
+  it('stores nothing of a stage that has no fingerprint, also when it is forced', async () => {
+    const storage = new MemoryStorage()
+    const make = stage('make', () => 1, { fingerprint: async () => undefined })
+    expect(await reasonsOf(new Pipeline('p').pipe(make), storage, { force: ['make'] })).toEqual({ make: 'succeeded: no fingerprint' })
+    expect(await reasonsOf(new Pipeline('p').pipe(stage('make', () => 2)), storage)).toEqual({ make: 'succeeded: first run' })
+  })
+
+  it('says why a map of pipelines ran', async () => {
+    const storage = new MemoryStorage()
+    const pipeline = (by: number) =>
+      new Pipeline('p')
+        .pipe(stage('list', () => [1, 2]))
+        .map(new Pipeline<number>('each').pipe(stage('add', (value: number) => value + by, { parameters: { by } })))
+    await pipeline(1).run({ storage })
+    expect(await reasonsOf(pipeline(2), storage)).toEqual({ list: 'cached: unchanged', each: 'succeeded: parameters changed (by)' })
+  })
+
   it('finds an output of older parameters again, and tells the next change against those', async () => {
     const storage = new MemoryStorage()
     await reasonsOf(pipelineOf({ by: 2 }), storage)

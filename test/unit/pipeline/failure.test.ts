@@ -165,6 +165,35 @@ describe('a stage that fails', () => {
   })
 })
 
+describe('a long row of conditions beside a stage that fails', () => {
+  it('is given up at once, and told apart from what comes after the failure', async () => {
+    let row: Pipeline<number, number> = new Pipeline<number>('row').pipe(
+      stage('slow', async (value: number, { signal, clock }) => {
+        await clock.sleep(60_000, signal)
+        return value
+      }),
+    )
+    for (let index = 0; index < 40; index++)
+      row = row.when(
+        () => true,
+        stage(`step-${index}`, (value: number) => value),
+      )
+    const before = performance.now()
+    const error = await runFailure(
+      new Pipeline('p')
+        .pipe(stage('one', () => 1))
+        .branch({ row, bad: broken('bad') })
+        .pipe(stage('end', () => 1))
+        .run({}),
+    )
+    expect(performance.now() - before).toBeLessThan(5000)
+    expect(outcomesOf(error.details.record as never)).toMatchObject({
+      'row/row/step-39': 'abandoned: another stage failed',
+      end: 'abandoned: a stage before it failed',
+    })
+  })
+})
+
 describe('resuming', () => {
   it('runs again only what failed and what comes after it', async () => {
     const storage = new MemoryStorage()

@@ -158,6 +158,19 @@ describe('the journal', () => {
     expect(MillraceError.is(error, 'STORAGE_NO_SPACE')).toBe(true)
   })
 
+  it('changes nothing for whoever cancels a run when it cannot be written any more', async () => {
+    const controller = new AbortController()
+    class LostStorage extends MemoryStorage {
+      override putIfAbsent(...call: Parameters<MemoryStorage['putIfAbsent']>): Promise<void> {
+        if (!controller.signal.aborted) return super.putIfAbsent(...call)
+        return Promise.reject(new MillraceError('STORAGE_UNAVAILABLE', { message: 'lost', details: { storage: 'lost', reason: 'lost' } }))
+      }
+    }
+    const stopping = stage('stopping', () => controller.abort('stop'))
+    const error = await rejectionOf(new Pipeline('p').pipe(stopping).run({ storage: new LostStorage(), signal: controller.signal }))
+    expect(error).toBe('stop')
+  })
+
   it('stops a run whose place another writer took', async () => {
     class StolenStorage extends MemoryStorage {
       override async putIfAbsent(...call: Parameters<MemoryStorage['putIfAbsent']>): Promise<void> {

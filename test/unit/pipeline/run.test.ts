@@ -194,6 +194,11 @@ describe('Pipeline.run', () => {
     expect(most).toBe(2)
   })
 
+  it.each([0, -1, 1.5, Number.NaN])('refuses a map with a concurrency of %d when it is put together', (concurrency) => {
+    const lists = new Pipeline('p').pipe(stage('list', () => [1, 2, 3]))
+    expect(() => lists.map(add('more', 1), { concurrency })).toThrow('to have a concurrency of 1, 2, 3 and so on')
+  })
+
   it('gives the same random draws for the same seed and input, and others for another seed', async () => {
     const draw = stage('draw', (_, { random }) => [random.next(), random.int(1000)])
     const pipeline = new Pipeline('p').pipe(draw)
@@ -270,6 +275,14 @@ describe('Pipeline.start', () => {
     expect(events.at(-1)?.type).toBe('run-finished')
     expect(logged).toContainEqual({ run: handle.id, event: 'stage-started', error: 'bad listener' })
     expect(logged).toContainEqual({ run: handle.id, event: 'run-started', error: 'bad async listener' })
+  })
+
+  it('goes on when the logger of the host throws', async () => {
+    const fail = (): never => {
+      throw new Error('bad logger')
+    }
+    const run = await new Pipeline('p').pipe(one).run({ logger: { debug: fail, info: fail, warn: fail, error: fail } })
+    expect(run.output).toBe(1)
   })
 
   it('tells progress with what the stage gives', async () => {

@@ -84,6 +84,8 @@ describe('Stage', () => {
     ['a class instance', { list: [new (class Model {})()] }, 'an instance of Model at parameters.list[0]'],
     ['a symbol', { tag: Symbol('x') }, 'a symbol at parameters.tag'],
     ['a bound function', { run: run.bind(undefined) }, 'a bound function'],
+    ['a bound function of another name', { run: Object.defineProperty(run.bind(undefined), 'name', { value: 'x' }) }, 'a bound function'],
+    ['a proxy of a function', { run: new Proxy(run, {}) }, 'a proxy'],
   ])('refuses %s among the parameters and says where', (_, parameters, expected) => {
     expect(faultOf(() => new Stage({ name: 'a', version: '1', parameters, run })).message).toContain(expected)
   })

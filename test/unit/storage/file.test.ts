@@ -372,6 +372,46 @@ describe('temporaries', () => {
   })
 })
 
+describe('a listing of many folders', () => {
+  test('asks about few of them for one entry, wherever it goes on', async () => {
+    const root = freshRoot()
+    const faulty = new FaultyFiles()
+    const storage = await FileStorage.open(root, { files: faulty.files, durability: 'process' })
+    for (let folder = 0; folder < 300; folder++) await storage.put(`runs/${String(folder).padStart(4, '0')}/x`, text('x'))
+    for (const [after, expected] of [[undefined, 'runs/0000/x'] as const, ['runs/0150/zzzz', 'runs/0151/x'] as const]) {
+      faulty.operations = []
+      for await (const { key } of storage.list('runs', { limit: 1, ...(after === undefined ? {} : { after }) })) expect(key).toBe(expected)
+      expect(faulty.operations.filter((operation) => operation === 'lstat').length).toBeLessThan(40)
+    }
+  })
+
+  test('has objects and folders in the order of their keys where there are no hard links', async () => {
+    const faulty = new FaultyFiles()
+    faulty.links = false
+    const storage = await FileStorage.open(freshRoot(), { files: faulty.files })
+    const keys = ['a', 'a-b', 'a.b/x', 'a0', 'b-c', 'b/x', 'b0', 'c/x', 'c0/y']
+    for (const key of keys) await storage.putIfAbsent(key, text('x'))
+    for (const after of [undefined, ...keys]) {
+      const listed: string[] = []
+      for await (const { key } of storage.list('', after === undefined ? {} : { after })) listed.push(key)
+      expect(listed).toEqual(keys.filter((key) => after === undefined || key > after))
+    }
+  })
+})
+
+describe('opening a store', () => {
+  test('does not mind a folder that another process removes meanwhile', async () => {
+    const root = freshRoot()
+    await (await FileStorage.open(root)).put('a/b', text('x'))
+    const { files } = new FaultyFiles()
+    const readdir = async (path: string) => {
+      if (path.endsWith('/a')) await rm(path, { recursive: true })
+      return await files.readdir(path)
+    }
+    expect(await read(await FileStorage.open(root, { files: { ...files, readdir } }), 'a/b')).toBeUndefined()
+  })
+})
+
 describe('memory storage', () => {
   test('does not bring a deleted segment back when its writer appends', async () => {
     const storage = new MemoryStorage()

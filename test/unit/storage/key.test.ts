@@ -44,8 +44,8 @@ describe('a storage key', () => {
         fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom('.', '/', 'a', '\\', '%', '2', 'e', '\0', 'A', '-') })),
         (key) => {
           if (reasonOf(key) !== undefined) return
-          const resolved = new URL(`file:///root/${key}`).pathname
-          expect(resolved).toBe(`/root/${key}`)
+          const resolved = new URL(`file:///data/${key}`).pathname
+          expect(resolved).toBe(`/data/${key}`)
           expect(key).toBe(key.toLowerCase())
         },
       ),

@@ -60,6 +60,15 @@ describe('checkStage', () => {
     expect(failures['settles after an abort']).toContain('context.signal')
   })
 
+  it('finds a stage that looks at its signal only before it begins', async () => {
+    const hasty = make(async ({ list }, { signal }) => {
+      signal.throwIfAborted()
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      return list.length
+    })
+    expect((await failuresOf(hasty))['settles after an abort']).toContain('aborted while it runs')
+  })
+
   it('finds a stage that rejects with something else than the reason of its signal', async () => {
     const rude = make(({ list }, { signal }) => {
       if (signal.aborted) throw new Error('rude')
