@@ -1,13 +1,5 @@
 // The picture in docs/architecture.md, executable: a room imports only from lower floors, never from its own; no cycles, type-only imports included.
-const floors = [
-  ['core', 'math'],
-  ['storage', 'metrics'],
-  ['data', 'log'],
-  ['pipeline', 'features', 'monitor'],
-  ['model'],
-  ['ingest', 'prepare', 'train', 'evaluate', 'registry', 'deploy', 'tfjs', 'learners'],
-  ['report', 'testing'],
-]
+const floors = require('./scripts/floors.json')
 const rooms = (names) => `^src/(${names.join('|')})/`
 
 const floorRules = floors.flatMap((names, floor) =>

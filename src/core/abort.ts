@@ -32,3 +32,38 @@ export function raceAbort<Result>(work: Promise<Result>, signal: AbortSignal | u
 export function yieldToEventLoop(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0))
 }
+
+/**
+ * The items until the signal aborts. Then it rejects with `signal.reason` at once, also while it waits for the next item, and tells the items to end
+ * without waiting for that: they may never answer.
+ *
+ * @example
+ * for await (const item of untilAborted(itemsFromAfar, signal)) take(item)
+ */
+export async function* untilAborted<Item>(
+  items: AsyncIterable<Item>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Item, void, undefined> {
+  const iterator = items[Symbol.asyncIterator]()
+  let interrupt: ((reason: unknown) => void) | undefined
+  const onAbort = (): void => interrupt?.(signal?.reason)
+  signal?.addEventListener('abort', onAbort)
+  let isDone = false
+  try {
+    while (true) {
+      throwIfAborted(signal)
+      const next = await new Promise<IteratorResult<Item>>((resolve, reject) => {
+        interrupt = reject
+        iterator.next().then(resolve, reject)
+      })
+      isDone = next.done === true
+      if (next.done === true) return
+      yield next.value
+    }
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
+    const ended = isDone ? undefined : iterator.return?.()
+    if (signal?.aborted) ended?.catch(() => {})
+    else await ended
+  }
+}

@@ -32,7 +32,7 @@ export interface ErrorDetails {
   readonly STORAGE_NO_SPACE: { readonly key: string }
   /** Stored bytes are not what was written there: another digest or checksum, or not the format. */
   readonly STORAGE_CORRUPT: { readonly key: string; readonly offsetBytes?: number; readonly reason: string }
-  /** The store cannot be reached or refuses; what was not acknowledged did not happen. */
+  /** The store cannot be reached, refuses, or is closed. */
   readonly STORAGE_UNAVAILABLE: { readonly storage: string; readonly reason: string }
   /** A name that is no storage key, or that is the folder of another. */
   readonly STORAGE_INVALID_KEY: { readonly key: string; readonly reason: string }
@@ -65,7 +65,7 @@ export interface ErrorDetails {
   readonly STAGE_TIMED_OUT: { readonly stage: string; readonly timeoutMs: number }
   /** A stage returned what cannot be stored; `path` says where. Give the stage a portable for it. */
   readonly OUTPUT_NOT_STORABLE: { readonly path: string; readonly received: string }
-  /** A run failed. The record says which stages ran, which failed and why; `cause` is the first `STAGE_FAILED`. */
+  /** A run failed. The record says which stages ran, which failed and why; `cause` is the first failure. */
   readonly RUN_FAILED: { readonly runId: string; readonly stage: string; readonly record: Json }
   /** No run of that id in this storage. */
   readonly RUN_NOT_FOUND: { readonly runId: string }

@@ -2,14 +2,14 @@
  * What every room stands on: the one error class and its closed table of codes, events, clock, random streams, identifiers, digests and canonical JSON.
  * Start with {@link MillraceError} and the table {@link ErrorDetails}.
  *
- * @packageDocumentation
+ * @module millrace/core
  */
 
-export { isAbortOf, raceAbort, throwIfAborted, yieldToEventLoop } from './abort.ts'
+export { isAbortOf, raceAbort, throwIfAborted, untilAborted, yieldToEventLoop } from './abort.ts'
 export type { Clock } from './clock.ts'
 export { systemClock } from './clock.ts'
 export { mapConcurrently } from './concurrency.ts'
-export { digestOfJson, Sha256, sha256Hex } from './digest.ts'
+export { digestOfJson, Sha256, sha256Hex, sha256HexAsync } from './digest.ts'
 export type { AnyMillraceError } from './error.ts'
 export { MillraceError, messageOf } from './error.ts'
 export type { ColumnMismatch, ErrorCode, ErrorDetails } from './error-codes.ts'

@@ -4,7 +4,7 @@ import { MillraceError } from './error.ts'
 export interface Random {
   /** A number in [0, 1) with 32 random bits. */
   next(): number
-  /** An integer in [0, below), without modulo bias. `below` is at most 2^32. */
+  /** An integer in [0, below), without modulo bias. @throws {@link MillraceError} `ARGUMENT_INVALID` unless `below` is a whole number from 1 to 2^32. */
   int(below: number): number
   /** A stream of its own for `name`: it depends on the seed and the name only, not on how much was drawn. */
   split(name: string): Random

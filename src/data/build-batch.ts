@@ -5,7 +5,7 @@ import { Field, Schema } from 'apache-arrow/schema'
 import type { DataType, TypeMap } from 'apache-arrow/type'
 import { Bool, Dictionary, Float64, Int32, Struct, TimestampMillisecond, Utf8 } from 'apache-arrow/type'
 import { MillraceError } from '../core/error.ts'
-import type { Column, TextColumn } from './column.ts'
+import { type Column, latestMs, type TextColumn } from './column.ts'
 import type { ColumnKind, ColumnType } from './column-type.ts'
 import { encodeDictionary } from './text-dictionary.ts'
 
@@ -130,11 +130,15 @@ export function packBits(values: Uint8Array): Uint8Array {
   return bits
 }
 
-/** Doubles to 64-bit integers through two 32-bit halves: twice as fast as through BigInt. What is not a number becomes 0; it is under a null. */
+/** Arrow's place for a moment that does not exist: no Date reaches it, so it is read back as NaN and never as 1970. */
+const noMoment = -(2 ** 63)
+
+/** Doubles to 64-bit integers through two 32-bit halves: twice as fast as through BigInt. */
 function bigIntsOf(values: Float64Array): BigInt64Array {
   const halves = new Int32Array(values.length * 2)
   for (let row = 0; row < values.length; row++) {
-    const value = Math.floor(values[row] as number)
+    const moment = Math.floor(values[row] as number)
+    const value = Math.abs(moment) <= latestMs ? moment : noMoment
     halves[row * 2] = value
     halves[row * 2 + 1] = Math.floor(value / 0x1_0000_0000)
   }

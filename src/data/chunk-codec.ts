@@ -5,7 +5,7 @@ import type { RecordBatch } from 'apache-arrow/recordbatch'
 import { Field, Schema } from 'apache-arrow/schema'
 import type { Bool, DataType, TimestampMillisecond, TypeMap } from 'apache-arrow/type'
 import { Dictionary, Float32, Float64, Int8, Int16, Int32, Uint8, Uint16, Utf8 } from 'apache-arrow/type'
-import { Sha256 } from '../core/digest.ts'
+import { sha256HexAsync } from '../core/digest.ts'
 import { MillraceError } from '../core/error.ts'
 import { canonicalJson } from '../core/json.ts'
 import { arrowTypeOf, dataOf, packBits, recordBatchOf, validityBitmap } from './build-batch.ts'
@@ -23,8 +23,8 @@ export interface EncodedChunk {
 
 type Narrow = BigInt64Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array | Uint8Array | Uint16Array
 
-/** Encodes a canonical column, as a `ColumnBuilder` makes it. */
-export function encodeChunk(name: string, column: Column): EncodedChunk {
+/** Encodes a canonical column, as a `ColumnBuilder` makes it; its arrays are read before this returns. */
+export async function encodeChunk(name: string, column: Column): Promise<EncodedChunk> {
   const base =
     column.nulls === undefined
       ? { length: column.length, nullCount: 0 }
@@ -108,30 +108,37 @@ function retyped(data: Data, type: DataType, values: Float64Array | Int32Array):
   return makeData({ ...base, type, data: values, ...(dictionary && { dictionary }) } as never)
 }
 
-function finish(name: string, column: Column, data: Data, values: Narrow): EncodedChunk {
+async function finish(name: string, column: Column, data: Data, values: Narrow): Promise<EncodedChunk> {
   const field = new Field(name, data.type as DataType, column.nulls !== undefined)
   const batch = recordBatchOf(new Schema<TypeMap>([field]), [data], column.length)
   const writer = new RecordBatchStreamWriter()
   writer.write(batch)
   writer.finish()
-  return { bytes: writer.toUint8Array(true), digest: digestOf(column, data, values) }
+  return { bytes: writer.toUint8Array(true), digest: await digestOf(column, data, values) }
 }
 
-function digestOf(column: Column, data: Data, values: Narrow): string {
+function digestOf(column: Column, data: Data, values: Narrow): Promise<string> {
   const nullBytes = column.nulls === undefined ? undefined : data.nullBitmap
   const texts = column.kind === 'text' ? encodeDictionary(column.dictionary).data[0] : undefined
-  const hash = new Sha256().update(
-    `${canonicalJson({
-      kind: column.kind,
-      length: column.length,
-      layout: values.constructor.name,
-      nulls: nullBytes !== undefined,
-      texts: column.kind === 'text' ? column.dictionary.length : 0,
-    })}\n`,
-  )
-  if (nullBytes !== undefined) hash.update(bytesOf(nullBytes))
-  if (texts !== undefined) hash.update(bytesOf(texts.valueOffsets)).update(bytesOf(texts.values))
-  return hash.update(bytesOf(values)).digestHex()
+  const header = `${canonicalJson({
+    kind: column.kind,
+    length: column.length,
+    layout: values.constructor.name,
+    nulls: nullBytes !== undefined,
+    texts: column.kind === 'text' ? column.dictionary.length : 0,
+  })}\n`
+  const parts = [new TextEncoder().encode(header), nullBytes, texts?.valueOffsets, texts?.values, values]
+  return sha256HexAsync(joined(parts.filter((part) => part !== undefined)))
+}
+
+function joined(parts: readonly ArrayBufferView[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0))
+  let start = 0
+  for (const part of parts) {
+    bytes.set(bytesOf(part), start)
+    start += part.byteLength
+  }
+  return bytes
 }
 
 function bytesOf(values: ArrayBufferView): Uint8Array {

@@ -26,7 +26,10 @@ export interface TextColumn extends ColumnBase {
   readonly codes: Int32Array
   readonly dictionary: readonly string[]
 }
-/** Milliseconds since 1970 UTC, whole. */
+/** How far a moment is from 1970 at most: 100 million days (ECMA-262, "Time Values"). What is further is no moment, and read as NaN. */
+export const latestMs: number = 8.64e15
+
+/** Milliseconds since 1970 UTC, whole; NaN is a moment that does not exist. */
 export interface TimeColumn extends ColumnBase {
   readonly kind: 'time'
   readonly values: Float64Array

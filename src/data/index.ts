@@ -2,7 +2,7 @@
  * Rows, in columns: a {@link Source} is read lazily, a {@link Dataset} is an immutable snapshot in storage known by the digest of its values, a {@link Profile}
  * counts its columns, the {@link Catalog} names versions. Columns are typed arrays throughout ({@link columnOf}).
  *
- * @packageDocumentation
+ * @module millrace/data
  */
 
 export { arrowSchemaOf, arrowTypeOf, batchOf } from './build-batch.ts'

@@ -5,10 +5,10 @@ import type { RecordBatch } from 'apache-arrow/recordbatch'
 import type { DataType, Dictionary } from 'apache-arrow/type'
 import type { Vector } from 'apache-arrow/vector'
 import { MillraceError } from '../core/error.ts'
-import type { Column, TextColumn } from './column.ts'
+import { type Column, latestMs, type TextColumn } from './column.ts'
 import { columnNotFound } from './column-not-found.ts'
 import type { ColumnKind } from './column-type.ts'
-import { decodeDictionary } from './text-dictionary.ts'
+import { decodeDictionary, textAt } from './text-dictionary.ts'
 
 /**
  * A column of a record batch as typed arrays.
@@ -153,6 +153,7 @@ function timesOf(vector: Vector): Float64Array {
     }
     start += data.length
   }
+  for (let row = 0; row < values.length; row++) if (Math.abs(values[row] as number) > latestMs) values[row] = Number.NaN
   return values
 }
 
@@ -201,7 +202,7 @@ function textOf(vector: Vector, nulls: Uint8Array | undefined): TextColumn {
     const indices = data.values as ArrayLike<number | bigint>
     for (let row = 0; row < data.length; row++) {
       if (nulls !== undefined && nulls[start + row] === 1) codes[start + row] = -1
-      else if (translate === undefined) codes[start + row] = encode(vector.get(start + row) as string)
+      else if (translate === undefined) codes[start + row] = encode(textAt(data, row))
       else codes[start + row] = translate[Number(indices[row])] as number
     }
     start += data.length
@@ -239,6 +240,7 @@ function emptyColumn(kind: ColumnKind): Column {
   }
 }
 
-function nullColumn(length: number): TextColumn {
+/** A column without any value, which fits every kind. */
+export function nullColumn(length: number): TextColumn {
   return { kind: 'text', length, nulls: new Uint8Array(length).fill(1), codes: new Int32Array(length).fill(-1), dictionary: [] }
 }

@@ -68,7 +68,7 @@ export class StoredDataset<Row extends object = object> implements Dataset<Row> 
     const pieces = this.#pieces(columns, signal, options.rows)
     if (batchRows === undefined && this.selection?.form !== 'bitmap') {
       for await (const { batch, start, end } of pieces) yield sliceBatch(batch, start, end)
-    } else yield* rechunk(pieces, columns, batchRows ?? this.table.chunkRows)
+    } else yield* rechunk(pieces, columns, Math.min(batchRows ?? this.table.chunkRows, Math.max(1, this.rowCount)))
   }
 
   async toTable(options: { readonly columns?: readonly (keyof Row & string)[]; readonly signal?: AbortSignal } = {}): Promise<Table> {

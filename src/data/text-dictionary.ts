@@ -1,5 +1,5 @@
 // Dictionaries between Arrow memory and strings. Many batches share one dictionary, so it is encoded and decoded once.
-import { makeData } from 'apache-arrow/data'
+import { type Data, makeData } from 'apache-arrow/data'
 import { Utf8 } from 'apache-arrow/type'
 import { Vector } from 'apache-arrow/vector'
 
@@ -53,10 +53,21 @@ export function decodeDictionary(dictionary: Vector): DecodedDictionary {
   const known = key === undefined ? undefined : decodedOf.get(key)
   if (known !== undefined) return known
   const texts = new Array<string>(dictionary.length)
-  for (let index = 0; index < texts.length; index++) texts[index] = (dictionary.get(index) as string | null) ?? ''
+  for (let index = 0; index < texts.length; index++) {
+    texts[index] = key === undefined ? ((dictionary.get(index) as string | null) ?? '') : key.getValid(index) ? textAt(key, index) : ''
+  }
   const decoded = { texts, distinct: dictionary.nullCount === 0 && new Set(texts).size === texts.length }
   if (key !== undefined) decodedOf.set(key, decoded)
   return decoded
+}
+
+// Arrow's own decoder drops a byte order mark, which here is a character like others: two texts would become one.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+
+/** The text of a row that is not null, of Utf8 or LargeUtf8. */
+export function textAt({ values, valueOffsets }: Data, row: number): string {
+  const offsets = valueOffsets as ArrayLike<number | bigint>
+  return decoder.decode((values as Uint8Array).subarray(Number(offsets[row]), Number(offsets[row + 1])))
 }
 
 function utf8Of(texts: readonly string[], valueOffsets: Int32Array): Uint8Array {

@@ -111,9 +111,9 @@ class ChunkWriter {
       if (!this.#column.nullable) throw unexpectedNull(this.#column.name)
       this.#hasNull = true
     }
-    const { bytes, digest } = encodeChunk(this.#column.name, column)
     const index = this.#started++
     await writes.add(async () => {
+      const { bytes, digest } = await encodeChunk(this.#column.name, column)
       const blob = await putBlob(this.#storage, bytes, this.#signal === undefined ? {} : { signal: this.#signal })
       this.#chunks[index] = { blob, digest, sizeBytes: bytes.length }
     })

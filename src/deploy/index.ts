@@ -2,7 +2,7 @@
  * The step from a registered version to answers: {@link Deployment} serves it in the host's process; {@link nodeHandler} and {@link fetchHandler} put it behind HTTP
  * (the Open Inference Protocol).
  *
- * @packageDocumentation
+ * @module millrace/deploy
  */
 
 export { Deployment } from './deployment.ts'

@@ -2,7 +2,7 @@
  * The steps {@link evaluate}, which measures a model on the test part beside baselines and by slices, and {@link gate}, which asks conditions of the figures before
  * anything is promoted.
  *
- * @packageDocumentation
+ * @module millrace/evaluate
  */
 
 export type { ChampionGateOptions } from './champion-gate.ts'

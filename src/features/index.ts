@@ -2,7 +2,7 @@
  * Preparation that becomes part of the model: transforms such as {@link oneHot} and {@link targetEncode} define it, {@link fitFeaturePlan} fits it to the training
  * part, and the {@link FeaturePlan} turns raw columns into tensors, the same in training and in serving. In a pipeline it is the stage `prepare` of `millrace/prepare`.
  *
- * @packageDocumentation
+ * @module millrace/features
  */
 
 export { oneHot, targetEncode } from './category-transforms.ts'

@@ -1,6 +1,6 @@
 import type { RecordBatch } from 'apache-arrow/recordbatch'
 import type { Table } from 'apache-arrow/table'
-import { throwIfAborted } from '../core/abort.ts'
+import { throwIfAborted, untilAborted } from '../core/abort.ts'
 import { selectColumns } from '../data/select-columns.ts'
 import type { Source } from '../data/source.ts'
 
@@ -24,7 +24,7 @@ export function arrowBatches(supply: BatchSupply, options: { readonly label?: st
     },
     async *open({ columns, signal }): AsyncGenerator<RecordBatch, void, undefined> {
       const batches = typeof supply === 'function' ? supply() : 'batches' in supply ? supply.batches : supply
-      for await (const batch of batches) {
+      for await (const batch of Symbol.asyncIterator in batches ? untilAborted(batches, signal) : batches) {
         throwIfAborted(signal)
         yield columns === undefined ? batch : neededOf(batch, columns)
       }

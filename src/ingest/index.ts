@@ -2,7 +2,7 @@
  * The step from raw rows to a stored, checked and profiled dataset: {@link ingest}, over objects ({@link rows}), Arrow ({@link arrowBatches}) or a Parquet file
  * (`millrace/ingest/parquet`).
  *
- * @packageDocumentation
+ * @module millrace/ingest
  */
 
 export type { BatchSupply } from './arrow-batches.ts'

@@ -2,14 +2,14 @@ import type { RecordBatch } from 'apache-arrow/recordbatch'
 import { MillraceError } from '../core/error.ts'
 import { arrowSchemaOf, batchOf } from '../data/build-batch.ts'
 import type { Column } from '../data/column.ts'
-import { takeRows } from '../data/column-builder.ts'
+import { ColumnBuilder, takeRows } from '../data/column-builder.ts'
 import type { ColumnType } from '../data/column-type.ts'
 import type { Stored } from '../data/dataset.ts'
 import { datasetPortable } from '../data/dataset-portable.ts'
 import type { Ingested } from '../data/flow.ts'
 import { profileDataset } from '../data/profile-dataset.ts'
 import { profilePortable } from '../data/profile-portable.ts'
-import { columnOf, kindOfArrowType } from '../data/read-column.ts'
+import { columnOf, kindOfArrowType, nullColumn } from '../data/read-column.ts'
 import type { RowSchema } from '../data/row-schema.ts'
 import { type CheckedBatch, type CompiledSchema, compileSchema } from '../data/schema/compile-schema.ts'
 import type { Source } from '../data/source.ts'
@@ -128,12 +128,26 @@ async function* accept(
     const checked = schema.check(batch, { onInvalid: rejections.onInvalid === 'null' ? 'null' : 'reject' })
     rejections.add(checked)
     const output: Record<string, Column> = {}
-    for (const { name } of columns) output[name] = checked.columns[name] ?? columnOf(batch, name)
+    for (const type of columns) output[type.name] = checked.columns[type.name] ?? otherColumn(batch, type)
     const rows = acceptedRows(checked)
     if (rows !== undefined) for (const { name } of columns) output[name] = takeRows(output[name] as Column, rows)
     yield batchOf(output, arrowSchema)
     progress(rejections.rowsRead)
   }
+}
+
+/**
+ * A column that the schema does not name, in the kind that the first batch gave it; null where a later batch has none.
+ *
+ * @throws {@link MillraceError} `SCHEMA_MISMATCH` when it has become one of another kind.
+ */
+function otherColumn(batch: RecordBatch, type: ColumnType): Column {
+  const isThere = batch.schema.fields.some((field) => field.name === type.name)
+  const column = isThere ? columnOf(batch, type.name) : nullColumn(batch.numRows)
+  if (column.kind === type.kind) return column
+  const builder = new ColumnBuilder(type, column.length)
+  builder.append(column, 0, column.length)
+  return builder.build()
 }
 
 /** Undefined when all are. */

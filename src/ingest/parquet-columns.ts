@@ -1,5 +1,5 @@
 import type { ParquetParsers, SchemaElement } from 'hyparquet'
-import type { Column } from '../data/column.ts'
+import type { Column, NumberColumn } from '../data/column.ts'
 import type { ColumnKind } from '../data/column-type.ts'
 
 /** A column of a Parquet file that can be read. */
@@ -9,6 +9,8 @@ export interface ParquetColumn {
   /** The schema element to decode with: 64-bit integers are declared as timestamps, so that a parser of ours sees each distinct one. */
   readonly element: SchemaElement
   readonly unsigned: boolean
+  /** Digits after the point of a decimal. */
+  readonly scale?: number
 }
 
 /** What hyparquet decodes for consecutive rows, from `start` on. */
@@ -47,10 +49,8 @@ function describe(element: SchemaElement): ParquetColumn | undefined {
   const logical = element.logical_type
   const converted = element.converted_type
   if (converted === 'DECIMAL' || logical?.type === 'DECIMAL') {
-    return as('number', {
-      converted_type: 'DECIMAL',
-      ...(logical?.type === 'DECIMAL' && element.scale === undefined ? { scale: logical.scale } : {}),
-    })
+    const scale = element.scale ?? (logical?.type === 'DECIMAL' ? logical.scale : 0)
+    return { ...as('number', { converted_type: 'DECIMAL', scale }), scale }
   }
   if (logical?.type === 'TIME' || converted?.startsWith('TIME_') || converted === 'INTERVAL' || converted === 'BSON') return undefined
   switch (element.type) {
@@ -122,7 +122,8 @@ export class TextCodes {
 
 /** What turns Parquet's values into ours: times to milliseconds, texts to codes. */
 export function parsersFor(column: ParquetColumn, codes: TextCodes): Partial<ParquetParsers> {
-  const decoder = new TextDecoder()
+  // A byte order mark is a character of the value, not of a file.
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   return {
     timestampFromMilliseconds: column.unsigned ? (value) => Number(BigInt.asUintN(64, value)) : Number,
     timestampFromMicroseconds: (value) => Number(floorDivide(value, 1000n)),
@@ -141,6 +142,22 @@ function floorDivide(value: bigint, divisor: bigint): bigint {
 function uuidOf(bytes: Uint8Array): string {
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+}
+
+/** Powers of ten up to this are exact as doubles. */
+const mostExactDigits = 22
+
+/**
+ * Puts decimals right in place: hyparquet multiplies by 0.01, say, which no double is, and 0.29 comes out as 0.29000000000000004. A whole number divided
+ * by 100 is the double nearest to the decimal.
+ */
+export function roundDecimals({ values }: NumberColumn, scale: number): void {
+  if (scale <= 0 || scale > mostExactDigits) return
+  const units = Number(`1e${scale}`)
+  for (let row = 0; row < values.length; row++) {
+    const whole = Math.round((values[row] as number) * units)
+    if (Number.isSafeInteger(whole)) values[row] = whole / units
+  }
 }
 
 /** Rows [start, end) of the decoded runs as a typed column. */

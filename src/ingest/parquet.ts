@@ -1,19 +1,27 @@
 /**
  * Parquet files as a source: {@link parquet}. It needs the optional packages `hyparquet` and `hyparquet-compressors`.
  *
- * @packageDocumentation
+ * @module millrace/ingest/parquet
  */
 
 import type { RecordBatch } from 'apache-arrow/recordbatch'
 import type { FileMetaData } from 'hyparquet'
 import { throwIfAborted } from '../core/abort.ts'
-import { sha256Hex } from '../core/digest.ts'
+import { sha256HexAsync } from '../core/digest.ts'
 import { MillraceError, messageOf } from '../core/error.ts'
 import { batchOf } from '../data/build-batch.ts'
 import type { Column } from '../data/column.ts'
 import { columnNotFound } from '../data/column-not-found.ts'
 import type { Source } from '../data/source.ts'
-import { columnFromRuns, type DecodedRun, type ParquetColumn, parquetColumns, parsersFor, TextCodes } from './parquet-columns.ts'
+import {
+  columnFromRuns,
+  type DecodedRun,
+  type ParquetColumn,
+  parquetColumns,
+  parsersFor,
+  roundDecimals,
+  TextCodes,
+} from './parquet-columns.ts'
 
 /** A file that is read in pieces: what hyparquet calls an AsyncBuffer. */
 export interface ParquetFile {
@@ -38,7 +46,7 @@ const textsKept = 65_536
 /**
  * A Parquet file as a source: a path (Node only), its bytes, or anything that reads slices of it. It is read row group by row group, only the columns
  * asked for, straight into typed columns: integers and decimals as numbers, timestamps and dates as times in UTC (finer than a millisecond is cut off),
- * texts as dictionary codes. Nested, binary and time-of-day columns are left out unless they are asked for, which is refused.
+ * texts (and bytes that the file gives no meaning, as UTF-8) as dictionary codes. Nested columns, times of day and bytes of another meaning are left out unless they are asked for, which is refused.
  *
  * It needs the optional packages `hyparquet` and `hyparquet-compressors`.
  *
@@ -62,8 +70,8 @@ export function parquet(input: string | Uint8Array | ArrayBuffer | ParquetFile, 
     label,
     async fingerprint() {
       if (typeof input === 'string') return withFile(async (file) => file.stamp)
-      if (input instanceof Uint8Array) return sha256Hex(input)
-      return input instanceof ArrayBuffer ? sha256Hex(new Uint8Array(input)) : undefined
+      if (input instanceof Uint8Array) return sha256HexAsync(input)
+      return input instanceof ArrayBuffer ? sha256HexAsync(new Uint8Array(input)) : undefined
     },
     async rowCount() {
       const library = await loadLibrary()
@@ -185,8 +193,10 @@ async function* readBatches(
       for (let from = start; from < end; from += batchRows) {
         const to = Math.min(end, from + batchRows)
         const batch: Record<string, Column> = {}
-        columns.forEach(({ name, kind }, index) => {
-          batch[name] = columnFromRuns(kind, runs[index] as DecodedRun[], from, to, (codes[index] as TextCodes).dictionary())
+        columns.forEach(({ name, kind, scale }, index) => {
+          const column = columnFromRuns(kind, runs[index] as DecodedRun[], from, to, (codes[index] as TextCodes).dictionary())
+          if (column.kind === 'number' && scale !== undefined) roundDecimals(column, scale)
+          batch[name] = column
         })
         yield batchOf(batch)
       }

@@ -40,7 +40,7 @@ export class RowAppender {
       const value = row[name]
       let column = this.#columns.get(name)
       if (column === undefined) {
-        column = new ValueAppender(this.#capacity)
+        column = new ValueAppender()
         this.#columns.set(name, column)
       }
       const kind = kindOf(value, name)
@@ -81,39 +81,31 @@ function kindOf(value: unknown, name: string): ColumnKind | undefined {
   }
 }
 
+/** Rows that a column begins with: where kinds alternate, most batches end after a few. */
+const firstRows = 64
+
 /** One column as it grows. Rows that are not set are null. */
 class ValueAppender {
-  readonly #capacity: number
-  readonly #nulls: Uint8Array
   readonly #dictionary: string[] = []
   readonly #codeOf = new Map<string, number>()
+  #nulls = new Uint8Array(0)
   #values: Float64Array | Int32Array | Uint8Array | undefined
   #set = 0
   kind: ColumnKind | undefined
 
-  constructor(capacity: number) {
-    this.#capacity = capacity
-    this.#nulls = new Uint8Array(capacity).fill(1)
-  }
-
   set(row: number, kind: ColumnKind, value: number | bigint | boolean | string | Date): void {
-    if (this.#values === undefined) {
-      this.kind = kind
-      this.#values =
-        kind === 'text'
-          ? new Int32Array(this.#capacity).fill(-1)
-          : kind === 'boolean'
-            ? new Uint8Array(this.#capacity)
-            : new Float64Array(this.#capacity)
-    }
+    this.kind = kind
+    if (row >= this.#nulls.length) this.#reserve(Math.max(firstRows, row + 1, this.#nulls.length * 2))
+    this.#values ??= valuesFor(kind, this.#nulls.length)
     this.#nulls[row] = 0
     this.#set++
     this.#values[row] = typeof value === 'string' ? this.#code(value) : Number(value)
   }
 
   build(length: number): Column {
+    if (this.#nulls.length < length) this.#reserve(length)
     const base = this.#set === length ? { length } : { length, nulls: this.#nulls.subarray(0, length) }
-    const values = (this.#values ?? new Int32Array(length).fill(-1)).subarray(0, length)
+    const values = (this.#values ?? valuesFor('text', length)).subarray(0, length)
     switch (this.kind) {
       case 'number':
         return { ...base, kind: 'number', values: values as Float64Array }
@@ -126,6 +118,17 @@ class ValueAppender {
     }
   }
 
+  /** Room for so many rows; new ones are null. */
+  #reserve(rows: number): void {
+    const nulls = new Uint8Array(rows).fill(1)
+    nulls.set(this.#nulls)
+    this.#nulls = nulls
+    if (this.#values === undefined || this.kind === undefined) return
+    const values = valuesFor(this.kind, rows)
+    values.set(this.#values)
+    this.#values = values
+  }
+
   #code(text: string): number {
     let code = this.#codeOf.get(text)
     if (code === undefined) {
@@ -135,4 +138,9 @@ class ValueAppender {
     }
     return code
   }
+}
+
+function valuesFor(kind: ColumnKind, rows: number): Float64Array | Int32Array | Uint8Array {
+  if (kind === 'text') return new Int32Array(rows).fill(-1)
+  return kind === 'boolean' ? new Uint8Array(rows) : new Float64Array(rows)
 }

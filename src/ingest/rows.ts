@@ -1,5 +1,5 @@
 import type { RecordBatch } from 'apache-arrow/recordbatch'
-import { throwIfAborted } from '../core/abort.ts'
+import { throwIfAborted, untilAborted } from '../core/abort.ts'
 import { MillraceError } from '../core/error.ts'
 import type { Source } from '../data/source.ts'
 import { RowAppender } from './row-appender.ts'
@@ -37,11 +37,10 @@ export function rows<Row extends object>(supply: RowSupply<Row>, options: { read
         spent = true
       }
       const appender = new RowAppender(batchRows, columns)
-      for await (const row of iterable) {
-        if (appender.isFull || !appender.fits(row as Record<string, unknown>)) {
-          throwIfAborted(signal)
-          yield appender.build()
-        }
+      // Looked at for each row: a slow supply may take minutes to fill a batch.
+      for await (const row of Symbol.asyncIterator in iterable ? untilAborted(iterable, signal) : iterable) {
+        throwIfAborted(signal)
+        if (appender.isFull || !appender.fits(row as Record<string, unknown>)) yield appender.build()
         appender.append(row as Record<string, unknown>)
       }
       throwIfAborted(signal)

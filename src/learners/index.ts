@@ -1,7 +1,7 @@
 /**
  * Learners and baselines on plain typed arrays: {@link logisticRegression} for `train`, {@link prior} and {@link meanBy} for the `baselines` of `evaluate`.
  *
- * @packageDocumentation
+ * @module millrace/learners
  */
 
 export type { LogisticRegressionOptions } from './logistic-regression.ts'

@@ -2,7 +2,7 @@
  * What happened, for people and for programs: {@link Logger} with its sinks, the progress bar, and the prediction log, which keeps every prediction, outcome
  * and action as Arrow batches ({@link openPredictionLog}, {@link readPredictionLog}).
  *
- * @packageDocumentation
+ * @module millrace/log
  */
 
 export type { ConsoleLike } from './console-sink.ts'

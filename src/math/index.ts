@@ -2,7 +2,7 @@
  * Distributions, null distributions of tests and false-discovery control, each after a published method and compared with SciPy. Pure functions, no state.
  * The drift tests of `millrace/monitor` are made of them.
  *
- * @packageDocumentation
+ * @module millrace/math
  */
 
 export { regularizedBeta } from './beta.ts'

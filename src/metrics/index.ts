@@ -2,7 +2,7 @@
  * Metrics as pure functions of labels and scores in typed arrays. Evaluation, gates and monitors all call these; {@link builtInMetrics} lists the named ones,
  * and a {@link Metric} of your own goes wherever a name does.
  *
- * @packageDocumentation
+ * @module millrace/metrics
  */
 
 export { auc, aucInterval } from './auc.ts'

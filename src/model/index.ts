@@ -2,7 +2,7 @@
  * What a trained model is: its signature, its package (plan, weights, profile, golden predictions, lineage) and the contracts that steps share: {@link Learner},
  * {@link Model}, {@link ModelRegistry}. Dense networks are served here by plain JavaScript.
  *
- * @packageDocumentation
+ * @module millrace/model
  */
 
 export type { Activation } from './activations.ts'

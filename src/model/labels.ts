@@ -1,6 +1,7 @@
 import type { RecordBatch } from 'apache-arrow'
 import { MillraceError } from '../core/error.ts'
 import type { Column } from '../data/column.ts'
+import type { Dataset } from '../data/dataset.ts'
 import { columnOf } from '../data/read-column.ts'
 import type { Task } from './learner.ts'
 
@@ -34,6 +35,37 @@ export function labelsOf(batch: RecordBatch, target: string, options: { readonly
     }
   }
   return labels
+}
+
+/** A difference between labels may be off by this share of their range. */
+const mostRounding = 1e-3
+
+/**
+ * Refuses a target of numbers whose differences a 32-bit float does not hold, as learners and metrics take labels: near a billion it tells numbers apart
+ * only by 64, so a model of them would be measured as perfect. One pass over the column.
+ *
+ * @throws {@link MillraceError} `LABEL_INVALID`; aborts reject with `signal.reason`.
+ * @example
+ * await requireDistinctLabels(dataset, 'delay', { signal })
+ */
+export async function requireDistinctLabels(train: Dataset, target: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  let least = Number.POSITIVE_INFINITY
+  let most = Number.NEGATIVE_INFINITY
+  let rounding = 0
+  for await (const batch of train.batches({ columns: [target] as string[] as never[], ...options })) {
+    const column = columnOf(batch, target)
+    if (column.kind === 'text') return
+    for (let row = 0; row < column.length; row++) {
+      const label = column.values[row] as number
+      if (column.nulls?.[row] === 1 || !Number.isFinite(label)) continue
+      least = Math.min(least, label)
+      most = Math.max(most, label)
+      rounding = Math.max(rounding, Math.abs(label - Math.fround(label)))
+    }
+  }
+  if (!(most > least) || rounding <= mostRounding * (most - least)) return
+  const expected = 'numbers that 32-bit floats tell apart: take away what they have in common (derive)'
+  throw invalid(target, expected, `numbers from ${least} to ${most}, rounded by up to ${rounding}`)
 }
 
 function rejectNulls(column: Column, target: string, firstRow: number): void {

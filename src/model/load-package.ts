@@ -6,7 +6,7 @@ import type { FeaturePlan } from '../features/feature-plan.ts'
 import { featurePlanFromPackage } from '../features/plan-package.ts'
 import { checkSize } from './blob-reference.ts'
 import { checkGolden, decodeGolden } from './golden.ts'
-import { checkManifest } from './manifest.ts'
+import { checkManifest, digestOfManifest } from './manifest.ts'
 import type { Model, ModelLoader, StoredModel } from './model.ts'
 import { loaderOf } from './model-kinds.ts'
 import type { BlobReference, Manifest, ModelPackage, Signature } from './model-package.ts'
@@ -42,6 +42,8 @@ export async function loadModelPackage(
 ): Promise<LoadedPackage> {
   const io = options.signal === undefined ? {} : { signal: options.signal }
   const manifest = checkManifest(modelPackage.manifest)
+  // Blobs are found by the manifest's digests, so the manifest must be the one that was registered: any registry may have given it.
+  if (digestOfManifest(manifest) !== modelPackage.manifestDigest) throw invalid('the manifest has another digest than the package says')
   const loader = loaderOf(manifest.model.kind, options.models)
   const stored: StoredModel = {
     kind: manifest.model.kind,
@@ -53,6 +55,8 @@ export async function loadModelPackage(
   checkPlan(plan, manifest.signature)
   const profile = profileFromJson(await readJson(modelPackage, manifest.profile, io))
   const golden = decodeGolden(await readJson(modelPackage, manifest.golden, io))
+  const unanswered = manifest.signature.outputs.find(({ name }) => !Object.hasOwn(golden.answers, name))
+  if (unanswered !== undefined) throw invalid(`the golden predictions have no answers in "${unanswered.name}"`)
   const model = await loader.load(stored, io)
   try {
     await checkGolden(golden, { plan, model, ...io })

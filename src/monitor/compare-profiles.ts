@@ -4,6 +4,7 @@ import { compareCategories } from './chi-square-test.ts'
 import { binnedKolmogorovSmirnov } from './kolmogorov-smirnov.ts'
 import { populationStabilityIndex } from './population-stability-index.ts'
 import { proportionTest } from './proportion-test.ts'
+import { besideSeen } from './seen-categories.ts'
 import { coveredTimes } from './time-coverage.ts'
 import type { ColumnVerdict, DriftTest, TestResult } from './verdict.ts'
 
@@ -42,6 +43,8 @@ export interface ComparisonOptions {
  * hour of the day and day of the week (`date:hour-of-day`, `date:day-of-week`), and what is missing as a test of its own (`distance:missing`)
  * where anything is. Drift is an adjusted p-value under `alpha` *and* an effect that matters: a p-value alone finds trifles in a million rows, an
  * effect alone finds noise in a hundred.
+ *
+ * Categories that the reference has not seen, or not listed, are drift where there are more of them than those that it has hardly seen let expect.
  *
  * Columns that cannot be judged (fewer than 20 values on one side) have the test `none` and p = 1. A constant column is judged by the share of
  * values that differ from the constant. Hours of the day and days of the week are compared with what the reference would have between the first and
@@ -145,15 +148,8 @@ function shareResult(a: number, aTotal: number, b: number, bTotal: number): Test
 
 function compareText(before: CategoricalProfile, now: CategoricalProfile): TestResult {
   if (Math.min(valuesOf(before), valuesOf(now)) < leastValues) return undecided('total-variation')
-  const counts = new Float64Array(before.categories.length)
-  const positions = new Map(before.categories.map((category, index) => [category, index]))
-  let unlisted = now.otherCount
-  now.categories.forEach((category, index) => {
-    const position = positions.get(category)
-    if (position === undefined) unlisted += now.counts[index] as number
-    else counts[position] = now.counts[index] as number
-  })
-  return compareCategories(before.counts, counts, before.otherCount, unlisted)
+  const { reference, current, newReference, newCurrent } = besideSeen(before, now)
+  return compareCategories(reference, current, newReference, newCurrent)
 }
 
 function compareTimes(before: TimeProfile, now: TimeProfile): readonly Part[] {

@@ -2,7 +2,7 @@
  * What watches a deployment: {@link DriftMonitor}, {@link PerformanceMonitor}, {@link OperationsMonitor}, {@link ActionMonitor}. They are handed to
  * `Deployment.open` of `millrace/deploy`, or fed by hand; their state is plain JSON at any point.
  *
- * @packageDocumentation
+ * @module millrace/monitor
  */
 
 export type { ActionEvent, ActionMonitorOptions, ActionWindow } from './action-monitor.ts'

@@ -1,5 +1,5 @@
 import { mapConcurrently } from '../core/concurrency.ts'
-import { Sha256, sha256Hex } from '../core/digest.ts'
+import { Sha256, sha256HexAsync } from '../core/digest.ts'
 import type { StorageAdapter } from '../storage/adapter.ts'
 import { blobKey } from '../storage/blobs.ts'
 import { decodeChunkList } from '../storage/chunk-list.ts'
@@ -56,7 +56,7 @@ export class BlobVerifier {
   async #read(digest: string, options: Options): Promise<BlobCondition> {
     const object = await this.#storage.get(blobKey(digest), options)
     if (object === undefined) return 'missing'
-    if ((await hashOf(object.bytes)) === digest) return 'intact'
+    if ((await sha256HexAsync(object.bytes)) === digest) return 'intact'
     const list = decodeChunkList(object.bytes)
     return list === undefined ? 'corrupt' : await this.#readChunks(digest, list.chunks, options)
   }
@@ -67,16 +67,9 @@ export class BlobVerifier {
       const part = await this.#storage.get(blobKey(chunk), options)
       if (part === undefined) return 'missing'
       // A corrupt chunk is deleted by itself; the list is right and stays.
-      if ((await hashOf(part.bytes)) !== chunk) return (await this.#verify(chunk, options)) === 'intact' ? 'corrupt' : 'missing'
+      if ((await sha256HexAsync(part.bytes)) !== chunk) return (await this.#verify(chunk, options)) === 'intact' ? 'corrupt' : 'missing'
       whole.update(part.bytes)
     }
     return whole.digestHex() === digest ? 'intact' : 'corrupt'
   }
-}
-
-/** By the platform's SHA-256 where it has one (several times as fast), else by ours. */
-async function hashOf(bytes: Uint8Array): Promise<string> {
-  if (globalThis.crypto?.subtle === undefined) return sha256Hex(bytes)
-  const hash = new Uint8Array(await globalThis.crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>))
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -2,7 +2,7 @@
  * Stages and how they are run: a {@link Stage} is a function with a name and a version, a {@link Pipeline} chains them and is run with a storage that caches
  * outputs, journals what happened and lets another process resume. It knows stages, not data.
  *
- * @packageDocumentation
+ * @module millrace/pipeline
  */
 
 export type { AbandonReason, HitReason, MissReason, SkipReason, StageReason } from './cache-reason.ts'

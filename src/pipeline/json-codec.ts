@@ -26,7 +26,8 @@ const tag = '$type'
  * and whatever the pipeline's portables know. What it makes is read back equal, and equal content has an equal digest, whatever the order of
  * keys. It remembers the live objects that it has seen, so that what flows through ten stages is stored once: one codec for each run.
  *
- * @throws {@link MillraceError} `OUTPUT_NOT_STORABLE` with the path, for a function, a Map, a class instance that no portable knows, a cycle.
+ * @throws {@link MillraceError} `OUTPUT_NOT_STORABLE` with the path, for a function, a Map, a class instance that no portable knows, a list
+ * with properties of its own, a cycle.
  * @example
  * const codec = createJsonCodec()
  * const { stored, digest } = await codec.encode({ at: new Date(0), ids: new Uint32Array([1]) }, { storage, portables: [] })
@@ -63,7 +64,8 @@ class Encoder {
     this.#encodedObjects = encodedObjects
   }
 
-  async encode(value: unknown, path: string): Promise<Encoded> {
+  /** At once for what is no object: a promise for each of a million numbers would take longer than all the rest. */
+  encode(value: unknown, path: string): Encoded | Promise<Encoded> {
     switch (typeof value) {
       case 'boolean':
       case 'string':
@@ -75,7 +77,7 @@ class Encoder {
       case 'bigint':
         return both({ [tag]: 'bigint', value: String(value) })
       case 'object':
-        return value === null ? both(null) : await this.#encodeObject(value, path)
+        return value === null ? both(null) : this.#encodeObject(value, path)
       default:
         throw notStorable(path, `a ${typeof value}`)
     }
@@ -108,10 +110,14 @@ class Encoder {
   }
 
   async #encodeList(value: readonly unknown[], path: string): Promise<Encoded> {
+    // Named properties come after the numbered ones. What would not be read back must not look as if it had been stored.
+    const last = Object.keys(value).at(-1)
+    if (last !== undefined && !/^\d+$/.test(last)) throw notStorable(path, `a list with a property "${last}"`)
     const stored: Json[] = []
     const counted: Json[] = []
     for (let index = 0; index < value.length; index++) {
-      const item = await this.encode(value[index], `${path}[${index}]`)
+      const encoding = this.encode(value[index], `${path}[${index}]`)
+      const item = encoding instanceof Promise ? await encoding : encoding
       stored.push(item.stored)
       counted.push(item.counted)
     }
@@ -123,7 +129,8 @@ class Encoder {
     const stored: [string, Json][] = []
     const counted: [string, Json][] = []
     for (const key of Object.keys(value)) {
-      const member = await this.encode(value[key], `${path}.${key}`)
+      const encoding = this.encode(value[key], `${path}.${key}`)
+      const member = encoding instanceof Promise ? await encoding : encoding
       const name = key.startsWith('$') ? `$${key}` : key
       stored.push([name, member.stored])
       counted.push([name, member.counted])

@@ -12,7 +12,8 @@ import type { Step } from './steps.ts'
  * An immutable definition of what runs after what, typed end to end: each method returns a new pipeline. It is itself a stage. Storage,
  * logger and runner come when it is run.
  *
- * @throws {@link MillraceError} `STAGE_INVALID` for a name that does not fit, or that two stages have: here and never at run time.
+ * @throws {@link MillraceError} `STAGE_INVALID` for a name that does not fit, or that two stages have, or a map's concurrency below 1: here and
+ * never at run time.
  * @example
  * const pipeline = new Pipeline('count')
  *   .pipe(new Stage({ name: 'list', version: '1', run: () => [1, 2, 3] }))

@@ -1,7 +1,7 @@
 /**
  * The steps between raw data and training: {@link derive} adds a column, {@link split} divides train, validation and test, {@link prepare} fits the feature plan.
  *
- * @packageDocumentation
+ * @module millrace/prepare
  */
 
 export type { Derived, Widen } from './derive.ts'

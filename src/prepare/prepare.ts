@@ -8,6 +8,7 @@ import { fitPlan } from '../features/fit-feature-plan.ts'
 import { targetKindOf } from '../features/labels.ts'
 import { featurePlanPortable } from '../features/portable.ts'
 import type { PreparedPart } from '../model/flow.ts'
+import { requireDistinctLabels } from '../model/labels.ts'
 import { Stage } from '../pipeline/stage.ts'
 import type { StageContext } from '../pipeline/stage-definition.ts'
 
@@ -25,7 +26,8 @@ export interface PrepareOptions<Row, Target extends keyof Row> {
  * The stage `prepare`: fits a feature plan to the training part, and only to that, and profiles the columns that it reads. Nothing is
  * copied or transformed here: the plan is applied batch by batch on the way to the model, and becomes part of it.
  *
- * When run, throws {@link MillraceError} `FEATURE_INVALID` where definition and data do not fit (the compiler finds most of it before).
+ * When run, throws {@link MillraceError} `FEATURE_INVALID` where definition and data do not fit (the compiler finds most of it before), `LABEL_INVALID`
+ * for numbers too large for differences so small.
  *
  * @example
  * pipeline.pipe(
@@ -59,6 +61,7 @@ async function preparedPart(definition: PlanDefinition, { train }: SplitPart, co
     progress: (done, total) => context.progress(done, total, 'rows'),
   })
   const task = (await targetKindOf(train, target, { signal })) === 'binary' ? 'binary' : 'regression'
+  if (task === 'regression') await requireDistinctLabels(train, target, { signal })
   const trainingProfile = await profileDataset(train, { columns: plan.columns.map((column) => column.name), signal })
   logger.info('feature plan fitted', { rows: train.rowCount, features: plan.inputs.features?.featureNames.length ?? 0, task })
   return { plan, target, task, trainingProfile }

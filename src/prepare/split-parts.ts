@@ -99,13 +99,19 @@ export function orderedParts(values: Float64Array, test: number | Moments, valid
   return parts
 }
 
-/** The value from which on lies the last `share` of those under `below`. */
+/** The value from which on lies the last `share` of those under `below`: of the two ends of a run of equal ones the nearer, if it leaves any before it. */
 function cutAt(values: Float64Array, below: number, share: number): number {
   if (share === 0) return below
   const under = Number.isFinite(below) ? values.filter((value) => value < below) : values.slice()
   under.sort()
   const index = Math.min(under.length - 1, Math.round(under.length * (1 - share)))
-  return under[index] ?? below
+  const value = under[index]
+  if (value === undefined) return below
+  let first = index
+  while (first > 0 && under[first - 1] === value) first--
+  let next = index
+  while (next < under.length && under[next] === value) next++
+  return next < under.length && (first === 0 || next - index < index - first) ? (under[next] as number) : value
 }
 
 function assign(parts: Uint8Array, order: Uint32Array, shares: Shares): void {

@@ -124,6 +124,7 @@ async function orderOf(dataset: Dataset, name: string, timeOnly: boolean, signal
       throw mismatch(name, timeOnly ? 'a time' : 'a time or a number', column.kind)
     }
     if (column.nulls !== undefined) throw mismatch(name, 'a value in every row', 'null')
+    if (column.values.includes(Number.NaN)) throw mismatch(name, 'a value in every row', 'NaN')
     values.set(column.values, start)
     start += column.length
   }

@@ -1,7 +1,7 @@
 /**
  * The commit of the host's own code, for lineage: {@link readGitVersion}. For Node.
  *
- * @packageDocumentation
+ * @module millrace/registry/git
  */
 
 // For Node only: an entry point of its own, `millrace/registry/git`.

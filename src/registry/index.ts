@@ -2,7 +2,7 @@
  * Versions of models and the aliases that point at them: {@link Registry}, over any storage that can put if absent, and the step {@link register}. The host's git
  * version for lineage is in `millrace/registry/git`.
  *
- * @packageDocumentation
+ * @module millrace/registry
  */
 
 export type { RegisterOptions, Registrable } from './register-stage.ts'

@@ -1,7 +1,7 @@
 /**
  * {@link htmlReport}: what steps and monitors made, as one self-contained HTML page.
  *
- * @packageDocumentation
+ * @module millrace/report
  */
 
 export type { ReportContents } from './html-report.ts'

@@ -33,8 +33,8 @@ const size = { width: 420, height: 280, left: 54, right: 14, top: 12, bottom: 42
 export function lineChart(options: LineChartOptions): Markup {
   const all = options.series.flatMap((series) => series.points.filter(isFinitePoint))
   if (all.length === 0) return markup`<p class="empty">${options.title}: nothing to draw.</p>`
-  const x = options.x ?? extent(all.map((point) => point[0]))
-  const y = options.y ?? padded(extent(all.map((point) => point[1])))
+  const x = widened(options.x ?? extent(all.map((point) => point[0])))
+  const y = options.y === undefined ? padded(widened(extent(all.map((point) => point[1])))) : widened(options.y)
   const toX = scale(x, size.left, size.width - size.right)
   const toY = scale(y, size.height - size.bottom, size.top)
   return markup`<figure><figcaption>${options.title}</figcaption>
@@ -70,6 +70,10 @@ function extent(values: readonly number[]): readonly [number, number] {
     low = Math.min(low, value)
     high = Math.max(high, value)
   }
+  return [low, high]
+}
+
+function widened([low, high]: readonly [number, number]): readonly [number, number] {
   if (low < high) return [low, high]
   // Half on either side, or as much as a large number can tell apart.
   const margin = Math.max(0.5, Math.abs(low) * 1e-6)

@@ -1,5 +1,5 @@
 import { mapConcurrently } from '../core/concurrency.ts'
-import { sha256Hex } from '../core/digest.ts'
+import { sha256HexAsync } from '../core/digest.ts'
 import { MillraceError } from '../core/error.ts'
 import type { StorageAdapter } from './adapter.ts'
 import type { ChunkList } from './chunk-list.ts'
@@ -34,7 +34,7 @@ export function blobKey(digest: string): string {
  * digest // 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
  */
 export async function putBlob(storage: StorageAdapter, bytes: Uint8Array, options: { signal?: AbortSignal } = {}): Promise<string> {
-  const digest = sha256Hex(bytes)
+  const digest = await sha256HexAsync(bytes)
   if (bytes.length <= chunkBytes) {
     await create(storage, digest, bytes, options)
     return digest
@@ -58,7 +58,7 @@ export async function putBlob(storage: StorageAdapter, bytes: Uint8Array, option
 export async function getBlob(storage: StorageAdapter, digest: string, options: { signal?: AbortSignal } = {}): Promise<Uint8Array> {
   const bytes = await read(storage, digest, options)
   // First the digest: content that only looks like a list of chunks is content.
-  const received = sha256Hex(bytes)
+  const received = await sha256HexAsync(bytes)
   if (received === digest) return bytes
   const list = decodeChunkList(bytes)
   if (list === undefined) throw corrupt(blobKey(digest), `digest mismatch: ${bytes.length} bytes of SHA-256 ${received}`)
@@ -78,7 +78,7 @@ export async function hasBlob(storage: StorageAdapter, digest: string, options: 
   if (!isChunkList(start.bytes)) return true
   const object = await storage.get(key, options)
   if (object === undefined) return false
-  const list = sha256Hex(object.bytes) === digest ? undefined : decodeChunkList(object.bytes)
+  const list = (await sha256HexAsync(object.bytes)) === digest ? undefined : decodeChunkList(object.bytes)
   if (list === undefined) return true
   const there = await mapConcurrently(list.chunks, chunksAtOnce, (chunk) => hasBlob(storage, chunk, options), options.signal)
   return there.every(Boolean)
@@ -93,7 +93,7 @@ export async function blobChunks(
   const start = await storage.get(blobKey(digest), { ...options, range: { start: 0, end: chunkListSignature.length } })
   if (start === undefined || !isChunkList(start.bytes)) return []
   const bytes = await read(storage, digest, options)
-  return sha256Hex(bytes) === digest ? [] : (decodeChunkList(bytes)?.chunks ?? [])
+  return (await sha256HexAsync(bytes)) === digest ? [] : (decodeChunkList(bytes)?.chunks ?? [])
 }
 
 async function create(storage: StorageAdapter, digest: string, bytes: Uint8Array, options: Options): Promise<void> {
@@ -122,12 +122,12 @@ async function assemble(storage: StorageAdapter, digest: string, list: ChunkList
     async (chunkDigest, index) => {
       const chunk = await read(storage, chunkDigest, options)
       const expected = Math.min(list.chunkBytes, list.sizeBytes - index * list.chunkBytes)
-      if (chunk.length !== expected || sha256Hex(chunk) !== chunkDigest) throw corrupt(blobKey(chunkDigest), 'digest mismatch')
+      if (chunk.length !== expected || (await sha256HexAsync(chunk)) !== chunkDigest) throw corrupt(blobKey(chunkDigest), 'digest mismatch')
       bytes.set(chunk, index * list.chunkBytes)
     },
     options.signal,
   )
-  const received = sha256Hex(bytes)
+  const received = await sha256HexAsync(bytes)
   if (received !== digest) throw corrupt(blobKey(digest), `digest mismatch: its chunks add up to SHA-256 ${received}`)
   return bytes
 }

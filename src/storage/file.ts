@@ -1,7 +1,7 @@
 /**
  * Storage in a folder, for Node: {@link FileStorage}.
  *
- * @packageDocumentation
+ * @module millrace/storage/file
  */
 
 import { dirname, join, resolve } from 'node:path'
@@ -134,8 +134,8 @@ export class FileStorage implements StorageAdapter, SegmentStore {
       try {
         await this.#files.unlink(kind === 'object-folder' ? join(path, objectFileName) : path)
       } catch (error) {
-        // Already gone; yet whoever removed it may not have synced that.
-        if (!isAbsent(error)) throw error
+        // Already gone, and maybe a folder of other keys by now; yet whoever removed it may not have synced that.
+        if (!isAbsent(error) && (await this.#folders.kindOf(path)) !== 'folder') throw error
       }
       if (kind === 'object-folder') {
         await this.#syncName(key, path)
@@ -211,13 +211,13 @@ export class FileStorage implements StorageAdapter, SegmentStore {
     }
   }
 
-  /** Works in the folder of a key, made first, and again when somebody removes it in between. */
+  /** Works in the folder of a key, made first, and again when somebody removes it in between, or puts an object in its place. */
   async #inPlace<Result>(key: string, work: (folder: string) => Promise<Result>): Promise<Result> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await work(await this.#folders.make(key))
       } catch (error) {
-        if (codeOf(error) !== 'ENOENT' || attempt === placeAttempts) throw error
+        if (!isAbsent(error) || attempt === placeAttempts) throw error
         this.#folders.forget(key)
       }
     }

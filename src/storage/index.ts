@@ -2,7 +2,7 @@
  * Where everything is kept: the contract {@link StorageAdapter} with put-if-absent as its one strong primitive, memory as the simplest store, and what works
  * over any of them: content-addressed blobs, the numbered log, framed segments. Files are in `millrace/storage/file`, a browser's IndexedDB in `millrace/storage/indexeddb`.
  *
- * @packageDocumentation
+ * @module millrace/storage
  */
 
 export type { ByteRange, SegmentStore, SegmentWriter, StorageAdapter, StorageCapabilities, StoredEntry, StoredObject } from './adapter.ts'

@@ -1,7 +1,7 @@
 /**
  * Storage in a browser's IndexedDB: {@link IndexedDbStorage}.
  *
- * @packageDocumentation
+ * @module millrace/storage/indexeddb
  */
 
 import { getMany, promisifyRequest } from 'idb-keyval'

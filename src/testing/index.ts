@@ -2,7 +2,7 @@
  * For authors of plugins: conformance suites for storage ({@link storageConformance}), a harness for stages ({@link checkStage}), a clock that is moved by hand
  * and a storage that fails when told to.
  *
- * @packageDocumentation
+ * @module millrace/testing
  */
 
 export type { ConformanceCase } from './conformance.ts'

@@ -1,7 +1,7 @@
 /**
  * Networks trained with TensorFlow.js: {@link mlp} is a learner for `train` of `millrace/train`. The only room that imports TensorFlow.js, and only when training starts.
  *
- * @packageDocumentation
+ * @module millrace/tfjs
  */
 
 export type { Backend, BackendName, OpenBackendOptions, OpenedBackend, WasmPaths } from './backend.ts'

@@ -1,7 +1,7 @@
 /**
  * The step {@link train}: gives a learner the prepared examples, batch by batch, and stores the model. Learners are in `millrace/learners` and `millrace/tfjs`.
  *
- * @packageDocumentation
+ * @module millrace/train
  */
 
 export type { ExampleSourceOptions } from './example-source.ts'

@@ -110,6 +110,14 @@ describe('examples', () => {
     expect(examples.filter(({ code }) => assertionCount(code) > 0).length).toBeGreaterThan(40)
   })
 
+  test('fail where a comment is not true, and where it is none that can be checked', async () => {
+    await runCode('1 + 1 // 2\nMath.PI // about 3.14\nawait Promise.resolve([1]) // [1]')
+    await expect(runCode('1 + 1 // 3')).rejects.toThrow('3')
+    await expect(runCode('Math.PI // about 3.15')).rejects.toThrow('3.15')
+    await expect(runCode('JSON.stringify(1) // throws ARGUMENT_INVALID')).rejects.toThrow()
+    await expect(runCode('1 + 1 // the sum of both')).rejects.toThrow('Expected a comment')
+  })
+
   test('are only left out of running where they are', () => {
     const symbols = new Set(examples.map(({ symbol }) => symbol))
     expect(Object.keys(onlyCompiled).filter((symbol) => !symbols.has(symbol))).toEqual([])

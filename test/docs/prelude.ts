@@ -63,7 +63,6 @@ function once<Value>(make: () => Value): () => Value {
 }
 
 /** By name, what makes a fixture; a promise is awaited before the example runs. */
-// biome-ignore lint/nursery/useExplicitType: the examples are checked against the very types that inference gives.
 export function createFixtures() {
   const flights = once(() => sampleFlights(20))
   const storage = once(() => new MemoryStorage())
@@ -74,7 +73,9 @@ export function createFixtures() {
   const trainingProfile = once(async () => (await run()).output.trainingProfile)
   const registry = once(async () => {
     const registry = new Registry({ storage: storage() })
-    await pipeline().pipe(register({ registry, name: 'flight-delay', alias: 'champion' })).run({ storage: storage() })
+    await pipeline()
+      .pipe(register({ registry, name: 'flight-delay', alias: 'champion' }))
+      .run({ storage: storage() })
     return registry
   })
   const log = once(() => openPredictionLog({ storage: storage(), prefix: 'predictions/flight-delay' }))
@@ -126,10 +127,11 @@ export function createFixtures() {
       }
       return packageModel({ ...output, storage: storage(), lineage })
     }),
+    signal: () => new AbortController().signal,
     bytes: once(() => new TextEncoder().encode('some bytes')),
   }
 }
 
 export type Fixtures = ReturnType<typeof createFixtures>
-/** The type of a fixture as an example sees it. */
+/** The type of a fixture as an example sees it. @public */
 export type Fixture<Name extends keyof Fixtures> = Awaited<ReturnType<Fixtures[Name]>>

@@ -21,7 +21,12 @@ describe('the code of the README', () => {
   const home = process.cwd()
   let folder: string
   let printed: readonly string[]
-  let made: { readonly server: Server; readonly deployment: Deployment; readonly log: PredictionLog; readonly predictions: readonly number[] }
+  let made: {
+    readonly server: Server
+    readonly deployment: Deployment
+    readonly log: PredictionLog
+    readonly predictions: readonly number[]
+  }
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'millrace-readme-'))
@@ -68,11 +73,15 @@ describe('the code of the README', () => {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ inputs }),
     })
-    expect(await response.json()).toMatchObject({ model_name: 'flight-delay', model_version: '1', outputs: [{ data: [expect.any(Number)] }] })
+    expect(await response.json()).toMatchObject({
+      model_name: 'flight-delay',
+      model_version: '1',
+      outputs: [{ data: [expect.any(Number)] }],
+    })
   })
 })
 
-const entryPointRows = [...readme.matchAll(/^\| `(millrace[^`]*)` \|.*\|([^|]*)\|$/gm)].map(([, specifier = '', needs = '']) => ({
+const entryPointRows = [...readme.matchAll(/^\| `(millrace[^`]*)` +\|.*\|([^|]*)\|$/gm)].map(([, specifier = '', needs = '']) => ({
   specifier,
   needs: needs.split(',').flatMap((name) => name.trim() || []),
 }))

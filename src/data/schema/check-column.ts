@@ -1,5 +1,6 @@
 import type { Column, TextColumn } from '../column.ts'
 import type { ColumnKind } from '../column-type.ts'
+import { nullColumn } from '../read-column.ts'
 import { type CellValue, valueAt } from '../row-values.ts'
 import { type Field, unsupported } from './field.ts'
 import type { NumberPredicate } from './number-predicates.ts'
@@ -15,7 +16,7 @@ export interface CheckedColumn {
 /** Checks one column by one field. `column` is undefined where the source has no such column. */
 export function checkColumn(field: Field, column: Column | undefined, length: number): CheckedColumn {
   const check = new ColumnCheck(field, length)
-  const source = column ?? absentColumn(length)
+  const source = column ?? nullColumn(length)
   return { column: check.nulls(source, check.values(source)), failures: check.failures, reasons: check.reasons }
 }
 
@@ -77,11 +78,11 @@ class ColumnCheck {
 
   #throughPredicates(column: Exclude<Column, TextColumn>, predicates: readonly NumberPredicate[]): Column {
     const { values, nulls } = column
-    const reasonOf = new Uint8Array(predicates.length + 1)
+    const reasonOf = new Uint8Array(predicates.length + 2)
     for (let row = 0; row < column.length; row++) {
       if (nulls !== undefined && nulls[row] === 1) continue
       const value = values[row] as number
-      let failed = Number.isFinite(value) ? -1 : predicates.length
+      let failed = Number.isFinite(value) ? -1 : predicates.length + (Number.isNaN(value) ? 0 : 1)
       for (let index = 0; failed < 0 && index < predicates.length; index++)
         if (!(predicates[index] as NumberPredicate)(value)) failed = index
       if (failed < 0) continue
@@ -240,10 +241,6 @@ function isAllNull({ nulls, length }: Column): boolean {
   if (nulls === undefined) return length === 0
   for (let row = 0; row < length; row++) if (nulls[row] === 0) return false
   return true
-}
-
-function absentColumn(length: number): Column {
-  return { kind: 'text', length, nulls: new Uint8Array(length).fill(1), codes: new Int32Array(length).fill(-1), dictionary: [] }
 }
 
 /** As long as the column, without a value. */

@@ -22,9 +22,9 @@ export function numberPredicates(def: ZodDef): { readonly predicates: readonly N
   let most = Number.POSITIVE_INFINITY
   let whole = false
   for (const check of [...(def.check === undefined ? [] : [def]), ...(def.checks ?? []).map((one) => one._zod.def)]) {
-    const predicate = predicateOf(check)
-    if (predicate === undefined) return undefined
-    if (predicate !== 'none') predicates.push(predicate)
+    const own = predicatesOf(check)
+    if (own === undefined) return undefined
+    predicates.push(...own)
     const bound = check.value
     if (check.check === 'greater_than' && typeof bound === 'number') least = Math.max(least, bound)
     if (check.check === 'less_than' && typeof bound === 'number') most = Math.min(most, bound)
@@ -38,30 +38,32 @@ export function numberPredicates(def: ZodDef): { readonly predicates: readonly N
   return { predicates, isInt32: whole && least >= int32.least && most <= int32.most }
 }
 
-function predicateOf(check: ZodCheckDef): NumberPredicate | 'none' | undefined {
+/** Undefined: it must be left to zod. One predicate for each reason that zod gives. */
+function predicatesOf(check: ZodCheckDef): readonly NumberPredicate[] | undefined {
   if (check.when !== undefined) return undefined
   const { value, inclusive, format, fn } = check
   switch (check.check) {
     case 'greater_than':
       if (typeof value !== 'number') return undefined
-      return inclusive === true ? (number) => number >= value : (number) => number > value
+      return inclusive === true ? [(number) => number >= value] : [(number) => number > value]
     case 'less_than':
       if (typeof value !== 'number') return undefined
-      return inclusive === true ? (number) => number <= value : (number) => number < value
+      return inclusive === true ? [(number) => number <= value] : [(number) => number < value]
     case 'multiple_of':
-      return typeof value === 'number' ? (number) => isMultiple(number, value) : undefined
+      return typeof value === 'number' ? [(number) => isMultiple(number, value)] : undefined
     case 'number_format': {
       const range = ranges[format ?? '']
       if (range === undefined) return undefined
       const { least, most, whole } = range
-      return (number) => number >= least && number <= most && (!whole || Number.isInteger(number))
+      const within: readonly NumberPredicate[] = [(number) => number >= least, (number) => number <= most]
+      return whole ? [Number.isInteger, ...within] : within
     }
     case 'custom':
       // A promise is left to zod, which refuses it.
-      return fn === undefined ? undefined : (number) => passes(fn(number))
+      return fn === undefined ? undefined : [(number) => passes(fn(number))]
     case 'describe':
     case 'meta':
-      return 'none'
+      return []
     default:
       return undefined
   }

@@ -52,10 +52,12 @@ export async function publishOver(context: PublishContext, temporary: string, ke
         await context.retryRename(() => files.rename(temporary, join(target, objectFileName)))
         return await directorySync.sync(target).catch((cause: unknown) => Promise.reject(outcomeUnknown(key, cause)))
       }
-      if (kind === 'folder') {
-        await makeWay(context, key, attempt, error)
+      if (kind === 'folder' && attempt < attempts) {
+        if (!(await folders.removeEmpty(key))) throw folderCollision(key, `${key}/...`)
         continue
       }
+      // It was a folder a moment ago.
+      if (codeOf(error) === 'EISDIR' && attempt < attempts) continue
       // The temporary has gone: renamed and the reply lost, or swept while this process slept.
       if ((await linksOf(context, temporary, key, error)) === 0) throw outcomeUnknown(key, error)
       throw error

@@ -26,7 +26,11 @@ export function loadedPackages(specifier: string): ReadonlySet<string> {
   return packages
 }
 
+const known = new Map<string, readonly string[]>()
+
 function importsOf(file: string): readonly string[] {
+  const before = known.get(file)
+  if (before !== undefined) return before
   const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.ES2023, true)
   const found: string[] = []
   const visit = (node: ts.Node): void => {
@@ -39,5 +43,6 @@ function importsOf(file: string): readonly string[] {
     if (specifier !== undefined && ts.isStringLiteral(specifier)) found.push(specifier.text)
   }
   visit(source)
+  known.set(file, found)
   return found
 }

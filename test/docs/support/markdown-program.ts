@@ -19,7 +19,9 @@ export function markdownProgram(markdown: string, name?: string): MarkdownProgra
 /** What the work prints by `console.log`. */
 export async function printedBy(work: () => Promise<unknown>): Promise<readonly string[]> {
   const lines: string[] = []
-  const log = vi.spyOn(console, 'log').mockImplementation((...values: readonly unknown[]) => void lines.push(...format(...values).split('\n')))
+  const log = vi
+    .spyOn(console, 'log')
+    .mockImplementation((...values: readonly unknown[]) => void lines.push(...format(...values).split('\n')))
   try {
     await work()
   } finally {

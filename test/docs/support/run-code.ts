@@ -146,10 +146,10 @@ async function check(evaluate: () => Promise<unknown>, comment: string): Promise
     expect(Number(Number(received).toPrecision(digits)), `about ${about}`).toBe(Number(about))
     return
   }
-  expect(received, comment).toEqual(valueOf(comment))
+  expect(received, comment).toEqual(valueIn(comment))
 }
 
-function valueOf(comment: string): unknown {
+function valueIn(comment: string): unknown {
   try {
     return new Function(`return (${comment})`)()
   } catch (cause) {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
-import { digestOfJson, Sha256, sha256Hex } from 'millrace/core'
-import { describe, expect, it } from 'vitest'
+import { digestOfJson, Sha256, sha256Hex, sha256HexAsync } from 'millrace/core'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 
 /** Test vectors of NIST: FIPS 180-4 examples and the short messages of the Cryptographic Algorithm Validation Program (SHA256ShortMsg.rsp). */
 const vectors: readonly (readonly [hex: string, digest: string])[] = [
@@ -63,5 +63,36 @@ describe('Sha256', () => {
 describe('digestOfJson', () => {
   it('is that of the canonical text', () => {
     expect(digestOfJson({ b: 1, a: 2 })).toBe(sha256Hex('{"a":2,"b":1}'))
+  })
+})
+
+describe('sha256HexAsync', () => {
+  afterEach(() => vi.unstubAllGlobals())
+
+  const large = Uint8Array.from({ length: 100_000 }, (_, index) => index * 7)
+
+  it('gives what OpenSSL gives: of few and of many bytes, of a part, of shared memory', async () => {
+    const shared = new Uint8Array(new SharedArrayBuffer(large.length))
+    shared.set(large)
+    for (const bytes of [large.subarray(0, 10), large, large.subarray(3, 50_003), shared]) {
+      expect(await sha256HexAsync(bytes)).toBe(createHash('sha256').update(bytes).digest('hex'))
+    }
+  })
+
+  it('hashes many bytes by the platform, and by itself where the platform cannot', async () => {
+    const digest = vi.spyOn(crypto.subtle, 'digest')
+    expect(await sha256HexAsync(large)).toBe(sha256Hex(large))
+    expect(digest).toHaveBeenCalledTimes(1)
+    vi.stubGlobal('crypto', {})
+    expect(await sha256HexAsync(large)).toBe(sha256Hex(large))
+    expect(digest).toHaveBeenCalledTimes(1)
+    digest.mockRestore()
+  })
+
+  it('takes the bytes as they are at the call', async () => {
+    const bytes = large.slice()
+    const pending = sha256HexAsync(bytes)
+    bytes.fill(0)
+    expect(await pending).toBe(sha256Hex(large))
   })
 })

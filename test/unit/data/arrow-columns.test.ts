@@ -220,3 +220,27 @@ describe("columnOf on Arrow's own vectors", () => {
     expect(codeOfFault(() => columnOf(batchWith(vectorFromArray([1], new Float16())), 'x'))).toBe('SCHEMA_UNSUPPORTED')
   })
 })
+
+describe('what has no place of its own in Arrow', () => {
+  it('a moment that does not exist is NaN on the way back, never 1970', () => {
+    const values = Float64Array.of(Number.NaN, Number.POSITIVE_INFINITY, -1e300, 8.64e15 + 1000, 8.64e15, -8.64e15, -1, 0)
+    const read = columnOf(batchOf({ x: { kind: 'time', length: 8, values } }), 'x')
+    expect([...(read as { readonly values: Float64Array }).values]).toEqual([
+      Number.NaN,
+      Number.NaN,
+      Number.NaN,
+      Number.NaN,
+      8.64e15,
+      -8.64e15,
+      -1,
+      0,
+    ])
+  })
+
+  it('a byte order mark stays in its text', () => {
+    const marked = ['\ufeffa', 'a', '\ufeff', '']
+    const stored = tableFromIPC(tableToIPC(new Table([batchOf({ x: texts(marked) })]))).batches[0] as RecordBatch
+    expect(cellsOf(stored, 'x')).toEqual(marked)
+    expect(arrowCells(marked, new Utf8())).toEqual(marked)
+  })
+})

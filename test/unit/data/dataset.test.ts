@@ -187,6 +187,17 @@ describe('reading', () => {
     expect((await collect(dataset.batches({ batchRows: 1000 }), 'text'))[100_001]).toBe(`t${100_001 % 300}`)
   })
 
+  it('takes no more room than its rows need, however large the batches that are asked for', async () => {
+    const dataset = await writeDataset(new MemoryStorage(), bigTypes, [bigBatch(0, 1000)])
+    const every = await selectRows(
+      dataset,
+      Uint8Array.from({ length: 1000 }, (_, row) => row % 2),
+    )
+    const counts: number[] = []
+    for (const source of [dataset, every]) for await (const batch of source.batches({ batchRows: 2 ** 45 })) counts.push(batch.numRows)
+    expect(counts).toEqual([1000, 500])
+  })
+
   it('reads only the columns asked for, in that order', async () => {
     const storage = new MemoryStorage()
     const dataset = await writeDataset<{ number: number; text: string; time: Date }>(storage, bigTypes, bigBatches(bigRows))

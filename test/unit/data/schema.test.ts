@@ -240,6 +240,13 @@ describe('compileSchema', () => {
     ).toHaveLength(3)
   })
 
+  it('gives each number the reason that zod gives it', () => {
+    const values = [2 ** 53, 0.5, -(2 ** 53), Number.NaN, Number.POSITIVE_INFINITY]
+    const whole = z.int()
+    const { reasons } = compileSchema(z.object({ whole })).check(batchOf({ whole: columnFrom('number', values) }))
+    expect([...reasons.keys()].sort()).toEqual(values.map((value) => `whole: ${whole.safeParse(value).error?.issues[0]?.message}`).sort())
+  })
+
   it('asks zod once for each distinct text, and never for a text that does not occur', () => {
     let asked = 0
     const field = z.string().refine((text) => {

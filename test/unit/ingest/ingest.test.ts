@@ -138,6 +138,30 @@ describe('ingest', () => {
     expect(asked).toEqual([undefined, ['a']])
   })
 
+  it('keeps a further column in its first kind, with null where a batch has none, and refuses another kind', async () => {
+    const schema = z.looseObject({ distance: z.number() })
+    const part = (columns: Parameters<typeof batchOf>[0]) => batchOf(columns)
+    const distance = columnFrom('number', [1, 2])
+    const source = (second: Parameters<typeof batchOf>[0]) =>
+      arrowBatches([part({ distance, note: columnFrom('number', [1.5, 2]) }), part({ distance, ...second })])
+    const notes = async (second: Parameters<typeof batchOf>[0]): Promise<unknown> =>
+      (await run<Result>(ingest({ source: source(second), schema }))).dataset.head(9).then((all) => all.map((row) => 'note' in row && row.note))
+    expect(await notes({})).toEqual([1.5, 2, null, null])
+    expect(await notes({ note: columnFrom('text', [null, null]) })).toEqual([1.5, 2, null, null])
+    expect(await notes({ note: columnFrom('integer', [7, 8]) })).toEqual([1.5, 2, 7, 8])
+    expect((await faultOf(notes({ note: columnFrom('text', ['a', 'b']) }))).code).toBe('SCHEMA_MISMATCH')
+    expect((await faultOf(notes({ note: columnFrom('boolean', [true, false]) }))).code).toBe('SCHEMA_MISMATCH')
+  })
+
+  it('refuses a moment that does not exist, as zod does', async () => {
+    const data = [{ date: new Date('no date') }, { date: new Date(-1) }]
+    const result = await run<OutputOf<ReturnType<typeof ingest<{ date: Date }>>>>(
+      ingest({ source: rows(data), schema: z.object({ date: z.date() }), maxRejectedShare: 0.5 }),
+    )
+    expect(await result.dataset.head(2)).toEqual([{ date: new Date(-1) }])
+    expect(result.rejected).toMatchObject({ count: 1, sample: [{ row: 1, column: 'date', received: 'Invalid Date' }] })
+  })
+
   it('takes its source from the input', async () => {
     const stage = ingest({ source: (input: { count: number }) => rows(Array.from({ length: input.count }, () => good)), schema: flight })
     const { output } = await new Pipeline<{ count: number }>('p').pipe(stage).run({ storage: new MemoryStorage(), input: { count: 3 } })

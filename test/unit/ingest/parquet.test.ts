@@ -76,6 +76,19 @@ describe('parquet', () => {
     expect(read).toEqual(expected.map((row) => ({ origin: row.origin, date: row.date, delay: Number(row.delay) })))
   })
 
+  it('reads every type as Apache Arrow wrote it, with nulls, in small row groups', async () => {
+    const fixture = (name: string): string => fileURLToPath(new URL(`../../fixtures/ingest/${name}`, import.meta.url))
+    const expected = JSON.parse(await readFile(fixture('types.json'), 'utf8')) as Record<string, unknown[]>
+    const read: Record<string, unknown[]> = {}
+    for await (const batch of parquet(fixture('types.parquet')).open({})) {
+      for (const { name } of batch.schema.fields) {
+        const cells = cellsOf(batch, String(name)).map((cell) => (cell instanceof Date ? cell.getTime() : cell))
+        read[String(name)] = [...(read[String(name)] ?? []), ...cells]
+      }
+    }
+    expect(read).toEqual(expected)
+  })
+
   it('reads only the columns that are chosen and needed, from a path, bytes or a file of its own', async () => {
     const bytes = new Uint8Array(await readFile(flights))
     expect(await first(parquet(flights), ['distance', 'absent'])).toEqual(['distance'])

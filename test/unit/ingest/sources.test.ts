@@ -86,7 +86,57 @@ describe('rows', () => {
   })
 })
 
+describe('rows of a slow supply', () => {
+  it('stop at an abort with its reason, between rows and while one is waited for, and let the supply go', async () => {
+    for (const waits of [false, true]) {
+      const controller = new AbortController()
+      const reason = new Error('enough')
+      let given = 0
+      let isEnded = false
+      async function* supply(): AsyncGenerator<{ n: number }> {
+        try {
+          for (; ; given++) {
+            if (given === 3) controller.abort(reason)
+            if (given === 3 && waits) await new Promise((resolve) => setTimeout(resolve, 50))
+            yield { n: given }
+          }
+        } finally {
+          isEnded = true
+        }
+      }
+      const read = (async () => {
+        for await (const batch of rows(supply).open({ signal: controller.signal })) expect(batch.numRows).toBe(0)
+      })()
+      await expect(read).rejects.toBe(reason)
+      await expect.poll(() => isEnded).toBe(true)
+      expect(given).toBe(3)
+    }
+  })
+
+  it('keeps every value of columns that begin late, grow, and end early', async () => {
+    const data = Array.from({ length: 300 }, (_, row) => ({
+      n: row % 3 === 0 ? row : null,
+      late: row < 200 ? null : row % 2 === 0,
+      ...(row < 100 && { early: `t${row % 5}` }),
+    }))
+    expect(await read(rows(data))).toEqual(data.map((row) => ({ early: null, ...row })))
+  })
+})
+
 describe('arrowBatches', () => {
+  it('stops at an abort while a batch is waited for', async () => {
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    async function* supply(): AsyncGenerator<never> {
+      await new Promise(() => {})
+    }
+    const reading = (async () => {
+      for await (const batch of arrowBatches(supply).open({ signal: controller.signal })) expect(batch).toBeUndefined()
+    })()
+    controller.abort(reason)
+    await expect(reading).rejects.toBe(reason)
+  })
+
   const table = tableFromArrays({ a: Float64Array.of(1, 2), b: ['x', 'y'] })
 
   it('reads tables, lists and functions, only the columns that are needed', async () => {

@@ -4,7 +4,7 @@ import { createProfile } from '../../../src/data/profile-record.ts'
 import type { Tensor } from '../../../src/features/tensors.ts'
 import { denseNetworkLoader } from '../../../src/model/dense-network.ts'
 import { loadModelPackage } from '../../../src/model/load-package.ts'
-import { blobsOfManifest } from '../../../src/model/manifest.ts'
+import { blobsOfManifest, digestOfManifest } from '../../../src/model/manifest.ts'
 import type { ModelLoader } from '../../../src/model/model.ts'
 import type { Manifest, ModelPackage } from '../../../src/model/model-package.ts'
 import { packageModel } from '../../../src/model/package-model.ts'
@@ -272,9 +272,14 @@ describe('loading a package', () => {
   it('refuses parts that do not belong together', async () => {
     const storage = new MemoryStorage()
     const source = await flightPackage(storage)
-    const changed = (change: Partial<Manifest>): ModelPackage => ({ ...source, manifest: { ...source.manifest, ...change } })
+    const changed = (change: Partial<Manifest>): ModelPackage => {
+      const manifest = { ...source.manifest, ...change }
+      return { ...source, manifest, manifestDigest: digestOfManifest(manifest) }
+    }
     const { model, signature, profile } = source.manifest
     const cases = [
+      { ...changed({ metrics: { auc: 1 } }), manifestDigest: source.manifestDigest },
+      changed({ signature: { ...signature, outputs: [{ name: 'other', type: 'float32', shape: [1] }] } }),
       changed({ model: { ...model, digest: '0'.repeat(64) } }),
       changed({ signature: { ...signature, inputs: signature.inputs.slice(1) } }),
       changed({ golden: profile }),
@@ -284,6 +289,29 @@ describe('loading a package', () => {
         code: expect.stringMatching(/MODEL_INVALID|FORMAT_UNSUPPORTED/),
       })
     }
+  })
+
+  it('never opens with a byte of the manifest or of a blob changed, or with one too few or too many', async () => {
+    const storage = new MemoryStorage()
+    const source = await flightPackage(new MemoryStorage())
+    const digest = await storeModelPackage(storage, source)
+    const open = async () => loadModelPackage(await openModelPackage(storage, digest), { models })
+    for (const damaged of [digest, ...blobsOfManifest(source.manifest).map((blob) => blob.digest)]) {
+      const key = blobKey(damaged)
+      const bytes = (await storage.get(key))?.bytes as Uint8Array
+      const step = Math.ceil(bytes.length / 40)
+      const variants = Array.from({ length: Math.floor(bytes.length / step) }, (_, index) => {
+        const changed = bytes.slice()
+        changed[index * step] = (changed[index * step] as number) ^ (1 << (index % 8))
+        return changed
+      })
+      for (const variant of [...variants, bytes.slice(1), bytes.slice(0, -1), new Uint8Array([...bytes, 0]), new Uint8Array(0)]) {
+        await storage.put(key, variant)
+        await expect(open()).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' })
+      }
+      await storage.put(key, bytes)
+    }
+    expect((await open()).goldenRows).toBe(16)
   })
 
   it('names the blob that is missing', async () => {

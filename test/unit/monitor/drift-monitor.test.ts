@@ -110,6 +110,29 @@ describe('verdicts', () => {
     expect(verdictOf(monitor.check(), 'date:day-of-week').drifted).toBe(false)
   })
 
+  it('expect categories that a small reference has not seen, as far as its own seen once say, and find more than that', () => {
+    const random = createRandom(33)
+    // A long tail: two thousand rows see about three in four of three hundred categories.
+    const texts = (rows: number, added = 0) =>
+      textColumn(Array.from({ length: rows }, () => (random.next() < added ? 'added' : `c${Math.floor(300 ** random.next())}`)))
+    let alarms = 0
+    let found = 0
+    const trials = 150
+    for (let trial = 0; trial < trials; trial++) {
+      const reference = profileOf({ c: texts(2000) })
+      const judge = (column: Column) => {
+        const monitor = new DriftMonitor({ reference, alpha: 0.05, minimumEffect: 0 })
+        monitor.observe(batch({ c: column }))
+        return verdictOf(monitor.check(), 'c').drifted
+      }
+      if (judge(texts(2000))) alarms++
+      if (judge(texts(2000, 0.06))) found++
+    }
+    // Three standard deviations above alpha; without the expectation it is every trial.
+    expect(alarms / trials).toBeLessThan(0.05 + 3 * Math.sqrt((0.05 * 0.95) / trials))
+    expect(found / trials).toBeGreaterThan(0.9)
+  })
+
   it('do not take the moments at which a window begins and ends for a change of hours or days', () => {
     const random = createRandom(21)
     /** Busy in the afternoon and in the week, nothing at night. */

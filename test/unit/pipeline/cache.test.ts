@@ -117,7 +117,11 @@ describe('the cache', () => {
     const pipeline = (by: number) =>
       new Pipeline('p')
         .pipe(stage('list', () => [1, 2]))
-        .map(new Pipeline<number>('each').pipe(stage('add', (value: number) => value + by, { parameters: { by } })))
+        .map(
+          new Pipeline<number>('each')
+            .pipe(stage('add', (value: number) => value + by, { parameters: { by } }))
+            .pipe(stage('end', (value: number) => -value)),
+        )
     await pipeline(1).run({ storage })
     expect(await reasonsOf(pipeline(2), storage)).toEqual({ list: 'cached: unchanged', each: 'succeeded: parameters changed (by)' })
   })

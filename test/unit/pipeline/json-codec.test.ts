@@ -103,6 +103,7 @@ describe('the JSON codec', () => {
     ['a function', [() => 1], '$[0]'],
     ['a symbol', { a: { b: Symbol('x') } }, '$.a.b'],
     ['a promise', { later: Promise.resolve(1) }, '$.later'],
+    ['a list with properties of its own', { found: 'abc'.match(/b/) }, '$.found'],
   ])('refuses %s and says where', async (_, value, path) => {
     const error = await rejectionOf(createJsonCodec().encode(value, encodeWith()))
     expect(MillraceError.is(error, 'OUTPUT_NOT_STORABLE') && error.details.path).toBe(path)

@@ -6,7 +6,7 @@ import { createRandom } from '../../../src/core/random.ts'
 import { batchOf } from '../../../src/data/build-batch.ts'
 import type { Dataset } from '../../../src/data/dataset.ts'
 import { datasetPortable } from '../../../src/data/dataset-portable.ts'
-import type { SplitPart } from '../../../src/data/flow.ts'
+import type { Flow, SplitPart } from '../../../src/data/flow.ts'
 import type { StoredDataset } from '../../../src/data/stored-dataset.ts'
 import { writeDataset } from '../../../src/data/write-dataset.ts'
 import { ingest, rows } from '../../../src/ingest/index.ts'
@@ -118,6 +118,26 @@ describe('the parts', () => {
   })
 })
 
+describe('the parts by order, where many rows have one value', () => {
+  const partsOf = (values: readonly number[], test: number, validation: number): string =>
+    [...orderedParts(Float64Array.from(values), test, validation)].join('')
+
+  it('are cut at the nearer end of a run of equal values', () => {
+    // The last fifth begins within the run of ones, nearer to its end.
+    expect(partsOf([1, 1, 1, 1, 1, 1, 1, 1, 1, 2], 0.2, 0)).toBe('0000000002')
+    expect(partsOf([0, 1, 1, 1, 1, 1, 1, 1, 1, 2], 0.2, 0)).toBe('0000000002')
+    // Nearer to its start.
+    expect(partsOf([0, 0, 0, 0, 0, 0, 0, 1, 1, 1], 0.2, 0)).toBe('0000000222')
+    expect(partsOf([0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 2], 0.4, 0)).toBe('00000002222222')
+  })
+
+  it('leave rows to train on where there are two values', () => {
+    expect(partsOf([1, 1, 1, 2], 0.9, 0)).toBe('0002')
+    expect(partsOf([1, 2, 2, 3], 0.25, 0.9)).toBe('0112')
+    expect(partsOf([1, 1, 1, 1], 0.5, 0)).toBe('2222')
+  })
+})
+
 describe('split', () => {
   it('puts every row in exactly one part, whatever the way', async () => {
     const ways = [
@@ -212,6 +232,15 @@ describe('split', () => {
     expect(await codeOf(run(split({ by: 'date', test: { from: day(0) } })))).toBe('SPLIT_EMPTY')
     expect(await codeOf(run(split({ by: 'airport', test: 0.5 })))).toBe('SCHEMA_MISMATCH')
     expect(await codeOf(run(split({ by: 'id', test: { from: day(1) } })))).toBe('SCHEMA_MISMATCH')
+  })
+
+  it('refuses to order rows by what is no number', async () => {
+    const numbers = columnFrom('number', [1, Number.NaN, 3, 4])
+    const dataset = await writeDataset(new MemoryStorage(), [{ name: 'n', kind: 'number', nullable: false }], [batchOf({ n: numbers })])
+    const flow = new Pipeline<Flow<{ n: number }>>('p').pipe(split({ by: 'n', test: 0.25, validation: 0 }))
+    expect(await codeOf(flow.run({ storage: new MemoryStorage(), input: { dataset: dataset as Dataset<{ n: number }> } }))).toBe(
+      'SCHEMA_MISMATCH',
+    )
   })
 
   it('refuses at once what contradicts itself', () => {

@@ -1,5 +1,6 @@
 import { htmlReport, lineChart, markup } from 'millrace/report'
 import { describe, expect, test } from 'vitest'
+import type { Evaluation } from '../../../src/model/evaluation.ts'
 import type { ReportContents } from '../../../src/report/index.ts'
 
 const contents: ReportContents = {
@@ -164,6 +165,79 @@ describe('lineChart', () => {
     }).text
     expect(svg).not.toContain('NaN')
   })
+
+  test('draws a range of nothing, numbers too large to tell from their neighbours, and more points than fit in a call', () => {
+    const draw = (points: [number, number][], range?: [number, number]) =>
+      lineChart({
+        title: 't',
+        xLabel: 'x',
+        yLabel: 'y',
+        series: [{ name: 's', color: 1, points }],
+        ...(range === undefined ? {} : { x: range, y: range }),
+      }).text
+    const many = Array.from({ length: 300_000 }, (_, index): [number, number] => [index, index % 7])
+    const drawings = [draw([[0, 0]], [0, 0]), draw([[1e17, 1e17]]), draw([[1, -1e300]]), draw(many)]
+    for (const svg of drawings) {
+      expect(svg).not.toMatch(/NaN|Infinity/)
+      expect([...svg.matchAll(/class="tick"/g)].length).toBeGreaterThan(2)
+    }
+  })
+
+  test('names in its legend only what is drawn', () => {
+    const nothing = { name: 'nothing', color: 2, points: [[1, Number.NaN]] } as const
+    const svg = lineChart({ title: 't', xLabel: 'x', yLabel: 'y', series: [{ name: 'some', color: 1, points: [[1, 2]] }, nothing] }).text
+    expect(svg).toContain('some')
+    expect(svg).not.toContain('nothing')
+  })
+})
+
+describe('slices', () => {
+  const slicesOf = (metric: string) =>
+    Array.from({ length: 100 }, (_, index) => ({
+      column: 'origin',
+      value: `airport ${index}`,
+      rows: 1000 - index,
+      metrics: { [metric]: { value: index / 100 } },
+    }))
+  const page = (metric: string) =>
+    htmlReport({ title: 't', time: 0, evaluation: { ...(contents.evaluation as Evaluation), slices: slicesOf(metric) } })
+  const worst = (text: string) => text.slice(text.indexOf('origin: worst'))
+
+  test('are shown from the worst on: low where high is good, high where low is', () => {
+    expect(worst(page('auc'))).toMatch(/airport 0<.*airport 11</s)
+    expect(worst(page('auc'))).not.toContain('airport 12<')
+    expect(worst(page('log-loss'))).toMatch(/airport 99<.*airport 88</s)
+    expect(worst(page('log-loss'))).not.toContain('airport 0<')
+  })
+
+  test('are summed up by quantiles where not all are shown', () => {
+    expect(page('auc')).toContain('auc over 100 slices: median 0.4950, eight in ten from 0.0990 to 0.8910.')
+    expect(htmlReport(contents)).not.toContain('eight in ten')
+  })
+})
+
+describe('the trend of a metric over the periods', () => {
+  const periods = (values: readonly (number | undefined)[]) =>
+    htmlReport({
+      title: 't',
+      time: 0,
+      monitoring: values.map((value, index) => ({
+        label: `week ${index + 1}`,
+        rows: 1,
+        ...(value === undefined ? {} : { performance: { labelledRows: 1, metrics: { auc: value }, reference: { auc: 0.8 } } }),
+      })),
+    })
+
+  test('is a dashed line and a sentence', () => {
+    const page = periods([0.8, 0.79, undefined, 0.77])
+    expect(page).toContain('Trend: −0.0100 a period over 3 periods.')
+    const dashed = [...page.matchAll(/<polyline class="series s1 dashed" points="([^"]*)"/g)].map((match) => match[1])
+    const observed = [...page.matchAll(/<polyline class="series s1" points="([^"]*)"/g)].map((match) => (match[1] ?? '').split(' '))
+    expect(dashed).toEqual([`${observed[0]?.[0]} ${observed[0]?.[2]}`])
+    expect(periods([0.7, 0.7, 0.75, 0.8])).toContain('Trend: +0.0350 a period over 4 periods.')
+  })
+
+  test('is not made of two periods', () => expect(periods([0.8, 0.7, undefined])).not.toMatch(/Trend|trend/))
 })
 
 test('markup keeps markup and escapes text, in lists too', () => {

@@ -399,6 +399,37 @@ describe('a listing of many folders', () => {
   })
 })
 
+describe('a folder that another instance emptied and replaced by an object', () => {
+  test('is told apart from a store that cannot be reached', async () => {
+    const root = freshRoot()
+    const [first, second] = [await FileStorage.open(root), await FileStorage.open(root)]
+    await first.put('a/b', text('x'))
+    await second.delete('a/b')
+    await second.put('a', text('object'))
+    expect(await outcomeOf(first.put('a/c', text('x')))).toBe('STORAGE_INVALID_KEY')
+    expect(await outcomeOf(first.putIfAbsent('a/c/d', text('x')))).toBe('STORAGE_INVALID_KEY')
+    expect(await outcomeOf(first.createSegment('a/e'))).toBe('STORAGE_INVALID_KEY')
+    expect(await read(first, 'a')).toBe('object')
+  })
+
+  test('and back again under a delete, is left alone', async () => {
+    const root = freshRoot()
+    const faulty = new FaultyFiles()
+    const unlink = async (path: string): Promise<void> => {
+      if (path.endsWith('/a')) {
+        await rm(path)
+        await mkdir(path)
+        await writeFile(join(path, 'b'), 'x')
+      }
+      await faulty.files.unlink(path)
+    }
+    const storage = await FileStorage.open(root, { files: { ...faulty.files, unlink } })
+    await storage.put('a', text('object'))
+    await storage.delete('a')
+    expect(await read(storage, 'a/b')).toBe('x')
+  })
+})
+
 describe('opening a store', () => {
   test('does not mind a folder that another process removes meanwhile', async () => {
     const root = freshRoot()
