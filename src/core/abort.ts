@@ -38,7 +38,9 @@ export function yieldToEventLoop(): Promise<void> {
  * without waiting for that: they may never answer.
  *
  * @example
- * for await (const item of untilAborted(itemsFromAfar, signal)) take(item)
+ * let rows = 0
+ * for await (const batch of untilAborted(dataset.batches(), signal)) rows += batch.numRows
+ * rows === dataset.rowCount // true
  */
 export async function* untilAborted<Item>(
   items: AsyncIterable<Item>,

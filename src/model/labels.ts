@@ -48,7 +48,11 @@ const mostRounding = 1e-3
  * @example
  * await requireDistinctLabels(dataset, 'delay', { signal })
  */
-export async function requireDistinctLabels(train: Dataset, target: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+export async function requireDistinctLabels(
+  train: Dataset,
+  target: string,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<void> {
   let least = Number.POSITIVE_INFINITY
   let most = Number.NEGATIVE_INFINITY
   let rounding = 0

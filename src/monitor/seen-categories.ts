@@ -13,8 +13,9 @@ export interface CategoryCounts {
  * seen, and more rows of those that it just listed than they will have again. Taken as they are, a long tail alone would be found to drift.
  *
  * Where all categories are listed, as many further rows are of unseen ones as there are categories seen once (Good, "The population frequencies of
- * species and the estimation of population parameters", 1953): so those rows stand for them. Where the list ends at the most frequent,
- * a category has a bin of its own when by the rows of both sides together it would surely be listed; the others stand with those that are not.
+ * species and the estimation of population parameters", 1953): so those rows stand for them. Where the list ends at the most frequent, a category
+ * has a bin of its own when by the rows of both sides together it would surely be listed. Those nearer to the border stand in one bin, less
+ * the rows that they are to lose: what categories seen r times have in as many further rows is what those seen r + 1 times have had.
  */
 export function besideSeen(before: CategoricalProfile, now: CategoricalProfile): CategoryCounts {
   const positions = new Map(before.categories.map((category, index) => [category, index]))
@@ -29,22 +30,40 @@ export function besideSeen(before: CategoricalProfile, now: CategoricalProfile):
     const seenOnce = before.counts.filter((count) => count === 1).length
     return { reference: before.counts.map((count) => (count === 1 ? 0 : count)), current: counts, newReference: seenOnce, newCurrent }
   }
-  const border = Math.min(...before.counts)
-  const surely = border + 3 * Math.sqrt(border) + 3
+  return besideListed(before, counts, newCurrent, now.rowCount - now.nullCount)
+}
+
+function besideListed(before: CategoricalProfile, counts: readonly number[], unlisted: number, m: number): CategoryCounts {
   const n = before.rowCount - before.nullCount
-  const m = now.rowCount - now.nullCount
+  // From here up all are listed; under it some.
+  const border = before.counts.reduce((least, count) => Math.min(least, count), Number.POSITIVE_INFINITY) + 1
+  const spread = Math.sqrt(border)
+  const width = Math.floor(spread)
+  const surely = border + 3 * spread + 3
   const reference: number[] = []
   const current: number[] = []
-  let newReference = before.otherCount
+  let [newReference, newCurrent] = [before.otherCount, unlisted]
+  let [nearReference, nearCurrent] = [0, 0]
+  let atBorder = 0
   before.counts.forEach((count, index) => {
     const observed = counts[index] as number
+    if (count >= border && count < border + width) atBorder += count / width
     if (((count + observed) * n) / (n + m) >= surely) {
       reference.push(count)
       current.push(observed)
+    } else if (count >= border) {
+      nearReference += count
+      nearCurrent += observed
     } else {
       newReference += count
       newCurrent += observed
     }
   })
-  return { reference, current, newReference, newCurrent }
+  const lost = Math.min(nearReference, Math.round(atBorder))
+  return {
+    reference: [...reference, nearReference - lost],
+    current: [...current, nearCurrent],
+    newReference: newReference + lost,
+    newCurrent,
+  }
 }

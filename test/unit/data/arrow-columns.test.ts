@@ -239,7 +239,7 @@ describe('what has no place of its own in Arrow', () => {
 
   it('a byte order mark stays in its text', () => {
     const marked = ['\ufeffa', 'a', '\ufeff', '']
-    const stored = tableFromIPC(tableToIPC(new Table([batchOf({ x: texts(marked) })]))).batches[0] as RecordBatch
+    const stored = tableFromIPC(tableToIPC(new Table([batchOf({ x: columnFrom('text', marked) })]))).batches[0] as RecordBatch
     expect(cellsOf(stored, 'x')).toEqual(marked)
     expect(arrowCells(marked, new Utf8())).toEqual(marked)
   })

@@ -145,7 +145,9 @@ describe('ingest', () => {
     const source = (second: Parameters<typeof batchOf>[0]) =>
       arrowBatches([part({ distance, note: columnFrom('number', [1.5, 2]) }), part({ distance, ...second })])
     const notes = async (second: Parameters<typeof batchOf>[0]): Promise<unknown> =>
-      (await run<Result>(ingest({ source: source(second), schema }))).dataset.head(9).then((all) => all.map((row) => 'note' in row && row.note))
+      (await run<Result>(ingest({ source: source(second), schema }))).dataset
+        .head(9)
+        .then((all) => all.map((row) => 'note' in row && row.note))
     expect(await notes({})).toEqual([1.5, 2, null, null])
     expect(await notes({ note: columnFrom('text', [null, null]) })).toEqual([1.5, 2, null, null])
     expect(await notes({ note: columnFrom('integer', [7, 8]) })).toEqual([1.5, 2, 7, 8])

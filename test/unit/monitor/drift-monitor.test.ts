@@ -4,6 +4,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createRandom } from '../../../src/core/random.ts'
 import type { Column } from '../../../src/data/column.ts'
+import { CategoryFinder } from '../../../src/data/profile-categories.ts'
+import { ProfileCounter } from '../../../src/data/profile-counter.ts'
+import { createProfile } from '../../../src/data/profile-record.ts'
 import type { ColumnVerdict, DriftEvent } from '../../../src/monitor/index.ts'
 import { compareProfiles, DriftMonitor } from '../../../src/monitor/index.ts'
 import { batch, manualClock, normals, numberColumn, prediction, profileOf, textColumn, timeColumn } from './helpers.ts'
@@ -131,6 +134,34 @@ describe('verdicts', () => {
     // Three standard deviations above alpha; without the expectation it is every trial.
     expect(alarms / trials).toBeLessThan(0.05 + 3 * Math.sqrt((0.05 * 0.95) / trials))
     expect(found / trials).toBeGreaterThan(0.9)
+  })
+
+  it('do not take it for drift that a list of categories ends somewhere, and find a change in them', () => {
+    const random = createRandom(34)
+    const categories = Array.from({ length: 300 }, (_, index) => `c${index}`)
+    const draw = (rows: number, favoured = 0): Column => ({
+      kind: 'text',
+      length: rows,
+      codes: Int32Array.from({ length: rows }, () => (random.next() < favoured ? 7 : random.int(300))),
+      dictionary: categories,
+    })
+    let alarms = 0
+    const trials = 40
+    for (let trial = 0; trial < trials; trial++) {
+      // Equally frequent all, so the two hundred that are listed were only lucky.
+      const finder = new CategoryFinder(200)
+      finder.add(draw(4000))
+      const reference = createProfile(4000, { c: finder.profile() })
+      const judge = (column: Column) => {
+        const counter = new ProfileCounter(reference)
+        counter.addColumns(column.length, { c: column })
+        return compareProfiles(reference, counter.profile(), { minimumEffect: 0 })[0]?.drifted
+      }
+      if (judge(draw(2000)) === true) alarms++
+      expect(judge(draw(2000, 0.2))).toBe(true)
+    }
+    // Without it, all of them.
+    expect(alarms).toBeLessThanOrEqual(4)
   })
 
   it('do not take the moments at which a window begins and ends for a change of hours or days', () => {

@@ -97,6 +97,18 @@ describe('prepare', () => {
     expect((await run(prepare<Input, 'delay'>({ target: 'delay', features: { gate: targetEncode() } }))).task).toBe('regression')
   })
 
+  it('refuses labels that 32-bit floats do not tell apart, and takes large ones that they do', async () => {
+    const labels = (delay: (row: number) => number): Input => ({
+      ...input,
+      train: datasetFrom<Row>(kinds, { ...rowsFrom(0, 200), delay: Array.from({ length: 200 }, (_, row) => delay(row)) }),
+    })
+    const stage = prepare<Input, 'delay'>({ target: 'delay', features: { gate: targetEncode() } })
+    const work = (given: Input): Promise<unknown> => (async () => stage.definition.run(given, contextWith()))()
+    await expect(work(labels((row) => 1e9 + row / 20))).rejects.toMatchObject({ code: 'LABEL_INVALID', details: { target: 'delay' } })
+    await work(labels((row) => 1e9 * (row + 1)))
+    await work(labels(() => 1e9 + 0.1))
+  })
+
   it('has its definition as plain parameters, so that another definition is another key and an equal one is the same', () => {
     expect(late.parameters).toEqual({
       target: 'late',
