@@ -55,8 +55,9 @@ export class EdgeFinder {
   #keep(value: number): void {
     this.#sample ??= new Float64Array(sampleSize)
     if (this.#sampled < sampleSize) this.#sample[this.#sampled++] = value
-    // One of each stride of values, at a place drawn at random.
-    this.#untilNext = this.#stride === 1 ? 0 : Math.max(0, this.#stride - 1 + this.#random.int(this.#stride) - (this.#stride >> 1))
+    // One of each stride of values on average, at a place drawn at random: with shorter steps the sample would be full before the last rows.
+    const half = this.#stride >> 1
+    this.#untilNext = this.#stride - 1 - half + this.#random.int(2 * half + 1)
   }
 
   #countWhole(value: number): void {

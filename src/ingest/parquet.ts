@@ -9,6 +9,7 @@ import type { FileMetaData } from 'hyparquet'
 import { throwIfAborted } from '../core/abort.ts'
 import { sha256HexAsync } from '../core/digest.ts'
 import { MillraceError, messageOf } from '../core/error.ts'
+import { canonicalJson } from '../core/json.ts'
 import { batchOf } from '../data/build-batch.ts'
 import type { Column } from '../data/column.ts'
 import { columnNotFound } from '../data/column-not-found.ts'
@@ -65,13 +66,18 @@ export function parquet(input: string | Uint8Array | ArrayBuffer | ParquetFile, 
       await file.close()
     }
   }
+  const contentPrint = async (): Promise<string | undefined> => {
+    if (typeof input === 'string') return withFile(async (file) => file.stamp)
+    if (input instanceof Uint8Array) return sha256HexAsync(input)
+    return input instanceof ArrayBuffer ? sha256HexAsync(new Uint8Array(input)) : undefined
+  }
   return {
     kind: 'parquet',
     label,
     async fingerprint() {
-      if (typeof input === 'string') return withFile(async (file) => file.stamp)
-      if (input instanceof Uint8Array) return sha256HexAsync(input)
-      return input instanceof ArrayBuffer ? sha256HexAsync(new Uint8Array(input)) : undefined
+      const content = await contentPrint()
+      // A column that is not chosen is read as absent.
+      return content === undefined || options.columns === undefined ? content : `${content}-${canonicalJson(options.columns)}`
     },
     async rowCount() {
       const library = await loadLibrary()

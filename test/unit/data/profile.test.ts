@@ -2,11 +2,13 @@ import fc from 'fast-check'
 import { sampleStandardDeviation, standardDeviation } from 'simple-statistics'
 import { describe, expect, it } from 'vitest'
 import { MillraceError } from '../../../src/core/error.ts'
+import { createRandom } from '../../../src/core/random.ts'
 import { batchOf } from '../../../src/data/build-batch.ts'
 import type { ColumnKind } from '../../../src/data/column-type.ts'
 import type { CategoricalProfile, NumericProfile, TimeProfile } from '../../../src/data/profile.ts'
 import { ProfileCounter } from '../../../src/data/profile-counter.ts'
 import { profileDataset } from '../../../src/data/profile-dataset.ts'
+import { EdgeFinder } from '../../../src/data/profile-edges.ts'
 import { profilePortable } from '../../../src/data/profile-portable.ts'
 import { createProfile, profileFromJson } from '../../../src/data/profile-record.ts'
 import type { CellValue } from '../../../src/data/row-values.ts'
@@ -83,6 +85,13 @@ describe('profileDataset', () => {
     ])
     const heavy = await numeric([...Array.from({ length: 900 }, () => 0), ...Array.from({ length: 100 }, (_, row) => row)], 10)
     expect(heavy.counts[0]).toBe(901)
+  })
+
+  it('samples a column to its last row, where twice the sample is all there is', () => {
+    const rows = 131_072
+    const edges = new EdgeFinder(rows, createRandom(1))
+    edges.add({ kind: 'number', length: rows, values: Float64Array.from({ length: rows }, (_, row) => (row + 0.5) / rows) })
+    for (const [index, edge] of edges.edges(8).entries()) expect(Math.abs(edge - (index + 1) / 8)).toBeLessThan(0.01)
   })
 
   it('places edges near the quantiles of columns that are sampled, the same at every call', async () => {

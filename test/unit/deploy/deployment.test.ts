@@ -6,6 +6,7 @@ import { batchOf } from '../../../src/data/build-batch.ts'
 import type { Column } from '../../../src/data/column.ts'
 import { Deployment } from '../../../src/deploy/deployment.ts'
 import type { DeploymentEvent } from '../../../src/deploy/deployment-event.ts'
+import { storedValueOf } from '../../../src/deploy/request-values.ts'
 import { Logger } from '../../../src/log/logger.ts'
 import { memorySink } from '../../../src/log/sinks.ts'
 import { denseNetworkLoader } from '../../../src/model/dense-network.ts'
@@ -181,6 +182,8 @@ describe('the rows of a request', () => {
       expect((await deployment.predict([{ ...flight, origin }, flight])).predictions[0], JSON.stringify(origin)).toBe(alone)
       await watched.predict([{ ...flight, origin }])
     }
+    // Known categories may have it: then one row must not be another category than the same row in a batch.
+    expect(storedValueOf('S\udc00A', { name: 'origin', kind: 'text', nullable: false })).toBe('S\ufffdA')
     expect(monitor.predictions.map(({ inputs }) => rowsOf(inputs)[0]?.origin)).toEqual(['\ufffd', 'S\ufffdA', '\ufffd', 'constructor', ''])
   })
 

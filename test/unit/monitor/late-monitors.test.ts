@@ -106,8 +106,8 @@ describe('PerformanceMonitor', () => {
     const startMs = performance.now()
     const windows = 20_000
     for (let index = 0; index < windows; index++) monitor.observePredictions(prediction(`b${index}`, index * 1000, [0.9]))
-    // A look at each takes a minute.
-    expect(performance.now() - startMs).toBeLessThan(5000)
+    // A tenth of a second; a look at each at every observation is two hundred million.
+    expect(performance.now() - startMs).toBeLessThan(1000)
     expect(monitor.check()).toHaveLength(windows)
     // The last is open still; the labels of all others come in any order.
     for (let index = windows - 1; index >= 0; index--) monitor.observeOutcomes(outcomes(`b${index}`, windows * 1000, [1]))
