@@ -89,7 +89,7 @@ const page = htmlReport({
     'AUC on June': figure(production.auc),
     'rows read': count(output.rowsRead),
     'rows rejected': count(output.rejected.count),
-    'data digest': output.dataset.digest.slice(0, 12),
+    'data digest': output.dataset.digest.slice(0, 8),
   },
   run: record,
   history: output.history,
