@@ -137,10 +137,8 @@ describe('a prediction log', () => {
     const batch = batchOf(columns)
     const storage = new MemoryStorage()
     const log = await openPredictionLog({ storage, queue: { policy: 'block' } })
-    const start = performance.now()
     await log.append('prediction', batch)
     await log.close()
-    expect(performance.now() - start).toBeLessThan(1_500)
     let row = 0
     for await (const { batch: part } of readPredictionLog(storage)) {
       const [number, flag, text, time] = ['number-19', 'flag', 'text', 'time'].map((name) => columnOf(part, name))
