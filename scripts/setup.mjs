@@ -23,7 +23,7 @@ export function ensureInstalled() {
   const lock = hashOf([join(root, 'package-lock.json')])
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return
   console.log('Installing packages (npm ci) ...')
-  if (!run(npm, ['ci', '--no-audit', '--no-fund'])) throw new Error('npm ci failed.')
+  if (!run(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'])) throw new Error('npm ci failed.')
   writeFileSync(stamp, lock)
 }
 
