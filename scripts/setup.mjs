@@ -39,8 +39,10 @@ export function ensureBuilt() {
   const source = hashOf(files)
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === source) return
   console.log('Building dist ...')
-  if (!run(process.execPath, [join(root, 'node_modules', 'tsdown', 'dist', 'run.mjs'), '--log-level', 'error']))
-    throw new Error('The build failed.')
+  // What it prints is shown only when it fails: on Node 20, which we support, it warns of its own next version.
+  const bundler = join(root, 'node_modules', 'tsdown', 'dist', 'run.mjs')
+  const build = spawnSync(process.execPath, [bundler, '--log-level', 'error'], { cwd: root, stdio: 'pipe' })
+  if (build.status !== 0) throw new Error(`The build failed.\n${build.stdout}${build.stderr}`)
   writeFileSync(stamp, source)
 }
 

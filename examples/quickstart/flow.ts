@@ -26,6 +26,8 @@ export const flight = z.object({
 const day = (text: string): Date => new Date(`${text}T00:00:00Z`)
 const route = ['origin', 'destination'] as const
 const encoded = targetEncode({ smoothing: 20 })
+/** What the model must be better than. */
+export const baselines = [prior(), meanBy({ time: 'date', part: 'hour' })]
 
 export function flightDelay(options: { file: string; registry: Registry; epochs: number }) {
   return new Pipeline(modelName)
@@ -55,7 +57,7 @@ export function flightDelay(options: { file: string; registry: Registry; epochs:
       evaluate({
         metrics: ['auc', 'log-loss', 'accuracy', 'brier', 'expected-calibration-error'],
         slices: ['origin'],
-        baselines: [prior(), meanBy({ time: 'date', part: 'hour' })],
+        baselines,
       }),
     )
     .pipe(gate([atLeast('auc', 0.7), betterThanBaselines('auc'), notWorseThanChampion('auc', options.registry.championOf(modelName))]))

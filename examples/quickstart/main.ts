@@ -11,10 +11,11 @@ import { htmlReport } from 'millrace/report'
 import { FileStorage } from 'millrace/storage/file'
 import { readArguments } from './arguments.ts'
 import { flight, flightDelay, modelName } from './flow.ts'
-import type { Production } from './production.ts'
+import { describeParts, sizeOf } from './parts.ts'
 import { runProduction } from './production.ts'
 import { serve } from './serve.ts'
 import { count, figure, heading, print, seconds, share, showStages, showTimes, table } from './show.ts'
+import { showProduction } from './show-production.ts'
 
 const started = performance.now()
 const { epochs, storage: folder } = readArguments(process.argv.slice(2))
@@ -29,11 +30,19 @@ const file = createRequire(import.meta.url)
   .resolve('vega-datasets')
   .replace(/build.*$/, 'data/flights-3m.parquet')
 const codeVersion = await readGitVersion(process.cwd())
+const interruption = new AbortController()
+process.once('SIGINT', () => interruption.abort(new Error('Interrupted. Run it again: what was finished is taken from the cache.')))
+process.on('uncaughtException', (error) => {
+  bar.close()
+  process.stderr.write(`\n${error === interruption.signal.reason ? error.message : error.stack}\n`)
+  process.exit(error === interruption.signal.reason ? 130 : 1)
+})
 
 heading('Ingest, prepare, train, evaluate, register')
 const { record, output } = await flightDelay({ file, registry, epochs }).run({
   storage,
   seed: 7,
+  signal: interruption.signal,
   onEvent: showStages(bar),
   ...(codeVersion === undefined ? {} : { codeVersion }),
 })
@@ -43,9 +52,13 @@ showTimes(record)
 heading('Data')
 print(`${count(output.rowsRead)} rows read, ${count(output.rejected.count)} rejected.`)
 for (const [reason, rows] of Object.entries(output.rejected.reasons)) print(`  ${count(rows)}  ${reason}`)
-print(
-  `Train ${count(output.train.rowCount)}, validation ${count(output.validation.rowCount)}, test (May) ${count(output.test.rowCount)}, kept as production (June) ${count(output.holdout.rowCount)}.`,
-)
+const parts = await describeParts({
+  train: output.train,
+  validation: output.validation,
+  'test (May)': output.test,
+  'production (June)': output.holdout,
+})
+table([['part', 'flights', 'late'], ...parts.map((part) => [part.name, count(part.rows), share(part.positiveShare)])])
 
 heading('Evaluation on May')
 const { evaluation, verdict } = output
@@ -59,7 +72,9 @@ print('Largest slices by origin:')
 const largest = [...evaluation.slices].sort((a, b) => b.rows - a.rows).slice(0, 5)
 table([['origin', 'rows', 'auc'], ...largest.map((slice) => [slice.value, count(slice.rows), figure(slice.metrics.auc?.value)])])
 for (const gate of verdict.gates) print(`Gate "${gate.name}": ${gate.outcome}. ${gate.reason}`)
-print(`Version ${output.version.version} of ${modelName}${output.promoted ? ' is champion' : '; the champion stays where it was'}.`)
+print(
+  `Version ${output.version.version} of ${modelName}${output.promoted ? ' is champion' : ' is not promoted; the champion stays where it was'}.`,
+)
 
 heading('Deploy: the champion, loaded from the registry, its digests and golden predictions verified')
 const deployment = await Deployment.open({ registry, model: modelName, alias: 'champion', schema: flight.omit({ delay: true }) })
@@ -71,7 +86,9 @@ heading('Monitor: June as production traffic')
 const production = await runProduction({
   registry,
   storage,
+  train: output.train,
   departures: output.holdout,
+  signal: interruption.signal,
   reference: output.trainingProfile,
   testMetrics: champion.metrics,
   bar,
@@ -100,39 +117,14 @@ const page = htmlReport({
 await writeFile(report, page)
 
 heading('Summary')
-const baselines = Object.entries(evaluation.baselines).map(([label, values]) => `${label} ${figure(values.auc?.value)}`)
-print(`AUC on May: model ${figure(evaluation.metrics.auc?.value)}, ${baselines.join(', ')}`)
-print(`AUC on June: model ${figure(production.auc)}`)
+const reference = Object.entries(evaluation.baselines).map(([label, values]) => `${label} ${figure(values.auc?.value)}`)
+const onJune = Object.entries(production.baselines).map(([label, value]) => `${label} ${figure(value)}`)
+if (champion.version !== output.version.version) {
+  print(`This run made version ${output.version.version}, which was not promoted: AUC on May ${figure(evaluation.metrics.auc?.value)}.`)
+}
+print(`AUC on May: model ${figure(champion.metrics.auc)} (version ${champion.version}, the champion), ${reference.join(', ')}`)
+print(`AUC on June: model ${figure(production.auc)} (version ${champion.version}, the champion), ${onJune.join(', ')}`)
 print(`Report: ${pathToFileURL(report).href}`)
+print(`Everything is kept in ${folder} (${await sizeOf(folder)} MB; each run adds its prediction log). Delete the folder to start anew.`)
 print(`Peak memory: ${Math.round(process.resourceUsage().maxRSS / 1024)} MB`)
 print(`Total time: ${seconds(performance.now() - started)}`)
-
-function showProduction({ weeks, rows, durationMs, dropped }: Production): void {
-  print(
-    `${count(rows)} flights scored, logged and joined with their labels in ${seconds(durationMs)}; ${dropped} records dropped from the log.`,
-  )
-  for (const week of weeks) {
-    print(`\n${week.label}: ${count(week.rows)} flights`)
-    if (week.performance !== undefined) {
-      const { metrics: now, reference, labelledRows } = week.performance
-      print(`  AUC ${figure(now.auc)} against ${figure(reference.auc)} on the test part (${count(labelledRows)} labels)`)
-    }
-    if (week.operations !== undefined) {
-      const { p50Ms, p99Ms, rowsPerSecond, requests } = week.operations
-      print(
-        `  ${count(requests)} requests, p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms, ${count(Math.round(rowsPerSecond))} rows/s`,
-      )
-    }
-    if (week.actions !== undefined)
-      print(`  ${count(week.actions.flagged)} flagged, ${share(week.actions.actedOn / week.actions.flagged)} acted on`)
-    table([
-      ['column', 'verdict', 'p-value', 'effect'],
-      ...(week.drift ?? []).map((verdict) => [
-        verdict.column,
-        verdict.drifted ? 'drift' : 'no drift',
-        verdict.adjustedPValue.toExponential(1),
-        figure(verdict.effect.value, 3),
-      ]),
-    ])
-  }
-}

@@ -1,16 +1,21 @@
 // June as production traffic: every flight is scored when it departs, its label comes a day later, and a desk acts on some of those that are flagged.
-import type { Dataset, Profile } from 'millrace/data'
+import type { RecordBatch } from 'apache-arrow'
+import type { BooleanColumn, Dataset, Profile, TimeColumn } from 'millrace/data'
 import { columnOf, selectColumns } from 'millrace/data'
 import { Deployment } from 'millrace/deploy'
 import type { ProgressBar } from 'millrace/log'
 import { openPredictionLog } from 'millrace/log'
+import { auc } from 'millrace/metrics'
+import type { DriftEvent } from 'millrace/monitor'
 import { ActionMonitor, DriftMonitor, OperationsMonitor, PerformanceMonitor } from 'millrace/monitor'
 import type { Registry } from 'millrace/registry'
 import type { MonitoringPeriod } from 'millrace/report'
 import type { FileStorage } from 'millrace/storage/file'
-import { modelName } from './flow.ts'
+import { baselines, modelName } from './flow.ts'
 
 const dayMs = 86_400_000
+/** Flights that are asked about together. */
+export const requestRows = 512
 /** Of the probability of being late: from here on a flight is flagged. */
 const threshold = 0.4
 /** Flights of one batch that the desk can rebook. */
@@ -24,6 +29,10 @@ export interface Production {
   readonly weeks: readonly MonitoringPeriod[]
   /** Over all of June. */
   readonly auc: number
+  /** The same of predictors that anyone could make without a model. */
+  readonly baselines: Readonly<Record<string, number>>
+  /** What was raised and taken back, in order. */
+  readonly alarms: readonly DriftEvent[]
   readonly rows: number
   readonly durationMs: number
   readonly dropped: number
@@ -32,13 +41,20 @@ export interface Production {
 export async function runProduction(options: {
   readonly registry: Registry
   readonly storage: FileStorage
+  /** What the baselines are fitted on. */
+  readonly train: Departures
   readonly departures: Departures
+  readonly signal: AbortSignal
   readonly reference: Profile
   readonly testMetrics: Readonly<Record<string, number>>
   readonly bar: ProgressBar
 }): Promise<Production> {
-  const { registry, storage, departures, bar } = options
+  const { registry, storage, departures, bar, signal } = options
   const drift = new DriftMonitor({ reference: options.reference, window: weekly })
+  const alarms: DriftEvent[] = []
+  drift.on((event) => {
+    if (event.type !== 'window-closed') alarms.push(event)
+  })
   const performance = new PerformanceMonitor({ metrics: ['auc', 'log-loss'], reference: options.testMetrics, window: weekly })
   const month = new PerformanceMonitor({ name: 'month', metrics: ['auc'], window: { rows: departures.rowCount } })
   const operations = new OperationsMonitor({ window: weekly })
@@ -56,15 +72,13 @@ export async function runProduction(options: {
   const start = globalThis.performance.now()
   const labels = new LateLabels(deployment)
   let rows = 0
-  for await (const batch of departures.batches({ columns: [...inputs, 'late'], batchRows: 512 })) {
-    const dates =
-      columnOf(batch, 'date').kind === 'time' ? (columnOf(batch, 'date') as { readonly values: Float64Array }).values : new Float64Array()
-    const time = dates[dates.length - 1] ?? 0
+  for await (const batch of departures.batches({ columns: [...inputs, 'late'], batchRows: requestRows, signal })) {
+    const time = timesOf(batch).at(-1) ?? 0
     await labels.deliver(time - dayMs)
     const answer = await deployment.predictBatch(selectColumns(batch, inputs), { time })
     const rebooked = mostLikely(answer.scores, answer.flaggedRows ?? new Uint32Array(), deskCapacity)
     if (rebooked.length > 0) await deployment.recordActions({ batchId: answer.batchId, rows: rebooked, action: 'rebooked', time })
-    labels.expect(answer.batchId, time, Float32Array.from((columnOf(batch, 'late') as { readonly values: Uint8Array }).values))
+    labels.expect(answer.batchId, time, lateIn(batch))
     rows += batch.numRows
     bar.update('june', { done: rows, total: departures.rowCount, unit: 'rows' })
   }
@@ -91,13 +105,41 @@ export async function runProduction(options: {
   return {
     weeks,
     auc: month.closedWindows[0]?.metrics.auc ?? Number.NaN,
+    baselines: await baselinesOn(departures, options.train, signal),
+    alarms,
     rows,
     durationMs: globalThis.performance.now() - start,
     dropped: log.dropped.records,
   }
 }
 
-function weekLabel(start: number, end: number): string {
+function timesOf(batch: RecordBatch): Float64Array {
+  return (columnOf(batch, 'date') as TimeColumn).values
+}
+
+function lateIn(batch: RecordBatch): Float32Array {
+  return Float32Array.from((columnOf(batch, 'late') as BooleanColumn).values)
+}
+
+/** What the baselines of the evaluation would have scored on the same traffic. */
+async function baselinesOn(departures: Departures, train: Departures, signal: AbortSignal): Promise<Record<string, number>> {
+  const figures: Record<string, number> = {}
+  for (const baseline of baselines) {
+    const predict = await baseline.fit(train, 'late', { signal })
+    const labels = new Float32Array(departures.rowCount)
+    const scores = new Float32Array(departures.rowCount)
+    let row = 0
+    for await (const batch of departures.batches({ columns: ['date', 'late'], signal })) {
+      labels.set(lateIn(batch), row)
+      scores.set(predict(batch), row)
+      row += batch.numRows
+    }
+    figures[baseline.name] = auc(labels, scores)
+  }
+  return figures
+}
+
+export function weekLabel(start: number, end: number): string {
   const last = Math.min(end - dayMs, Date.UTC(2001, 5, 30))
   return `June ${new Date(start).getUTCDate()}–${new Date(last).getUTCDate()}`
 }

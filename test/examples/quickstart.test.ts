@@ -1,5 +1,5 @@
 // npm run quickstart, three times on one store: three million real flights. It takes some minutes; what it took is printed.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -106,7 +106,7 @@ describe('the quickstart', () => {
     expect(weeks.length).toBe(5)
     for (const week of weeks) {
       expect(week).toMatch(/AUC 0\.\d+ against 0\.\d+/)
-      expect(week).toMatch(/p50 [\d.]+ ms, p99 [\d.]+ ms, [\d,]+ rows\/s/)
+      expect(week).toMatch(/p50 [\d.]+ ms, p99 [\d.]+ ms, [\d,]+ flights per second/)
       expect(week).toMatch(/flagged, [\d.]+ % acted on/)
       for (const column of ['origin', 'destination', 'distance']) expect(week).toMatch(new RegExp(`^ *${column} +(no )?drift `, 'm'))
     }
@@ -130,10 +130,25 @@ describe('the quickstart', () => {
     expect(third.decision('train')).toBe('runs (parameters changed: parameters.epochs)')
     expect(third.decision('evaluate')).toBe('runs (input changed)')
     // The gate lets only a model through that is not worse than the champion.
-    const isBetter = third.aucOnMay().model >= first.aucOnMay().model
-    const verdict = isBetter ? ' is champion.' : '; the champion stays where it was.'
+    const made = third.number(/^ *model +([\d.]+)/m)
+    const isBetter = made >= first.aucOnMay().model
+    const verdict = isBetter ? ' is champion.' : ' is not promoted; the champion stays where it was.'
     expect(third.line(/Version \d+ of flight-delay.*/)).toBe(`Version 2 of flight-delay${verdict}`)
+    // What the summary says of the model in production is the champion's, whichever this run made.
+    expect(third.line(/AUC on May.*/)).toContain(`(version ${isBetter ? 2 : 1}, the champion)`)
+    expect(third.aucOnMay().model).toBe(Math.max(made, first.aucOnMay().model))
     expectModestMemory(third)
+  })
+
+  test.each([['--epoch', '3'], ['--epochs', 'abc'], ['--storage='], ['extra']])('answers %s %s with its usage', (...args) => {
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      ['scripts/quickstart.mjs', ...args.filter((argument) => argument !== undefined)],
+      { cwd: root, encoding: 'utf8' },
+    )
+    expect(status).toBe(2)
+    expect(stderr).toContain('Usage: npm run quickstart')
+    expect(stderr).not.toContain('    at ')
   })
 })
 
