@@ -1,4 +1,4 @@
-/** Every entry point of the package and the source file that it is: `exports` in package.json, the build and the size table agree with it (a test holds that). */
+/** Every entry point of the package and the source file that it is: the build makes these, and a test holds that `exports` in package.json names them all and no other. The size table covers the ones whose size matters to a page. */
 export const entryPoints: Readonly<Record<string, string>> = {
   '.': 'index',
   ...rooms('core', 'math', 'storage', 'metrics', 'log', 'data', 'pipeline', 'features', 'monitor', 'model'),

@@ -69,6 +69,7 @@ export async function runProduction(options: {
     monitors: [drift, performance, month, operations, actions],
   })
 
+  const { version } = deployment.metadata
   const start = globalThis.performance.now()
   const labels = new LateLabels(deployment)
   let rows = 0
@@ -96,6 +97,7 @@ export async function runProduction(options: {
     return {
       label: weekLabel(window.start, window.end),
       rows: window.rows,
+      servedVersion: version,
       drift: window.verdicts,
       ...(good === undefined ? {} : { performance: good }),
       ...(busy === undefined ? {} : { operations: busy }),

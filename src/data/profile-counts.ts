@@ -1,7 +1,7 @@
 import type { Json } from '../core/json.ts'
+import { Moments } from '../math/moments.ts'
 import { BinFinder } from './bin-finder.ts'
 import type { BooleanColumn, Column, NumberColumn, TextColumn, TimeColumn } from './column.ts'
-import { Moments } from './moments.ts'
 import type { CategoricalProfile, ColumnProfile, NumericProfile, TimeProfile } from './profile.ts'
 
 /** Counts one column at frozen edges or categories. */
@@ -42,13 +42,8 @@ class NumericCounter implements ColumnCounter {
     this.#nullCount = from.nullCount
     this.#notFiniteCount = from.notFiniteCount
     const count = from.rowCount - from.nullCount - from.notFiniteCount
-    this.#moments.restore(
-      count,
-      from.mean,
-      typeof rest === 'number' ? rest : from.standardDeviation ** 2 * count,
-      from.minimum,
-      from.maximum,
-    )
+    const { mean, minimum, maximum } = from
+    this.#moments.restore({ count, mean, squares: typeof rest === 'number' ? rest : from.standardDeviation ** 2 * count, minimum, maximum })
   }
 
   add(column: Column): void {
@@ -63,7 +58,6 @@ class NumericCounter implements ColumnCounter {
     const counts = this.#counts
     const finder = this.#finder
     const moments = this.#moments
-    moments.begin()
     for (let row = 0; row < length; row++) {
       if (nulls !== undefined && nulls[row] === 1) {
         this.#nullCount++
@@ -78,28 +72,35 @@ class NumericCounter implements ColumnCounter {
       counts[bin] = (counts[bin] as number) + 1
       moments.add(value)
     }
-    moments.end()
+    // Counts are stored between batches: going on from them gives the same bits as going on without.
+    moments.endBlock()
   }
 
   rest(): Json {
-    return this.#moments.squares
+    return withinDoubles(this.#moments.squares)
   }
 
   profile(): NumericProfile {
-    const { minimum, maximum, mean, standardDeviation } = this.#moments.summary()
+    const { count, minimum, maximum, mean, standardDeviation } = this.#moments
     return {
       kind: 'number',
       rowCount: this.#rowCount,
       nullCount: this.#nullCount,
       notFiniteCount: this.#notFiniteCount,
-      minimum,
-      maximum,
-      mean,
-      standardDeviation,
+      // Adding 0 makes -0 and 0 one.
+      minimum: count === 0 ? 0 : minimum + 0,
+      maximum: count === 0 ? 0 : maximum + 0,
+      mean: withinDoubles(mean),
+      standardDeviation: withinDoubles(standardDeviation),
       edges: this.#edges,
       counts: Array.from(this.#counts),
     }
   }
+}
+
+/** Values near the largest double have squares beyond it, and JSON knows no infinity. */
+function withinDoubles(value: number): number {
+  return Number.isNaN(value) ? 0 : Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, value))
 }
 
 class CategoryCounter implements ColumnCounter {

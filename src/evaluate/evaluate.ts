@@ -55,7 +55,7 @@ export function evaluate<F extends Flow & SplitPart & PreparedPart & TrainedPart
     parameters: {
       metrics: options.metrics.map(metricParameters),
       slices,
-      baselines: baselines.map(({ name, parameters }) => ({ name, parameters })),
+      baselines: baselines.map(({ name, version, parameters }) => ({ name, version, parameters })),
       minimumRows,
       maximumSlices,
     },

@@ -37,7 +37,8 @@ export interface FitOptions {
  * Fits a feature plan to training data, in a few streaming passes over the columns it needs: memory is bounded by the number of categories,
  * not of rows. Equal data, definition and seed give equal plans, bit for bit, however the data is cut into batches.
  *
- * @throws {@link MillraceError} `FEATURE_INVALID` when the definition does not fit the columns or the data; aborts reject with `signal.reason`.
+ * @throws {@link MillraceError} `FEATURE_INVALID` when the definition does not fit the columns or the data; `LABEL_INVALID` when a target that is encoded
+ * has a row without a label; aborts reject with `signal.reason`.
  * @example
  * const plan = await fitFeaturePlan({
  *   train: dataset,
@@ -71,9 +72,14 @@ export async function fitPlan(definition: PlanDefinition, options: FitOptions): 
   }
   await passes.learnCategories()
   const needsTarget = definitions.some(({ steps }) => steps[0]?.kind === 'target-encode')
-  const kind = needsTarget ? await targetKindOf(train, definition.target, options) : 'number'
+  const kind = needsTarget ? await targetKindOf(train, definition.target, options) : 'regression'
   const fitters = definitions.map((item) => fitterOf(item, sources, kind))
-  while (fitters.some((fitter) => fitter.pending)) await passes.run(fitters.filter((fitter) => fitter.pending))
+  while (fitters.some((fitter) => fitter.pending)) {
+    await passes.run(
+      fitters.filter((fitter) => fitter.pending),
+      kind,
+    )
+  }
   passes.finish()
   const features = fitters.map((fitter) => fitter.finish())
   forgetUnusedCategories(sources, features)
@@ -122,7 +128,7 @@ class Passes {
     })
   }
 
-  async run(fitters: readonly FeatureFitter[]): Promise<void> {
+  async run(fitters: readonly FeatureFitter[], kind: TargetKind): Promise<void> {
     const columns = new Set(fitters.flatMap((fitter) => fitter.columns))
     const needsTarget = fitters.some((fitter) => fitter.needsTarget)
     await this.#read(needsTarget ? [...columns, this.#target] : [...columns], (batch, firstRow) => {
@@ -131,7 +137,7 @@ class Passes {
       for (let start = 0; start < batch.numRows; start += blockRows) {
         const rows = Math.min(blockRows, batch.numRows - start)
         this.#sources.fill(start, rows)
-        if (target !== undefined) fillLabels(this.#labels, target, start, rows, this.#target)
+        if (target !== undefined) fillLabels(this.#labels, target, { target: this.#target, kind, start, rows, firstRow })
         const folds = (count: number): Uint8Array => this.#dealer.deal(firstRow + start, rows, count)
         for (const fitter of fitters) fitter.observe(rows, this.#labels, folds)
       }

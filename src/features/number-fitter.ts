@@ -1,9 +1,9 @@
+import { Moments } from '../math/moments.ts'
 import { invalid } from './definition.ts'
 import type { FeatureFitter } from './feature-fitter.ts'
 import type { FittedFeature } from './fitted-feature.ts'
 import { blockRows } from './key-index.ts'
 import { MedianFinder } from './median-finder.ts'
-import { Moments } from './moments.ts'
 import { NumberFeature } from './number-feature.ts'
 import type { NumberSource } from './sources.ts'
 import { TailFitter } from './tail-fitter.ts'
@@ -67,7 +67,7 @@ export class NumberFitter implements FeatureFitter {
   endPass(): void {
     const tailObserved = this.#tailReady && this.#tail.pending
     if (this.#moments !== undefined) {
-      this.#fill = this.#moments.finish().mean
+      this.#fill = this.#moments.mean
       this.#moments = undefined
     } else if (this.#median !== undefined) {
       this.#median.endPass()

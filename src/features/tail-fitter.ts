@@ -1,5 +1,5 @@
+import { Moments } from '../math/moments.ts'
 import { invalid } from './definition.ts'
-import { Moments } from './moments.ts'
 import type { TailStep } from './tail.ts'
 import { Tail } from './tail.ts'
 import type { TransformStep } from './transform.ts'
@@ -48,7 +48,7 @@ export class TailFitter {
   }
 
   #affine(measure: (moments: Moments) => readonly [offset: number, range: number]): TailStep {
-    const measured = this.#moments.map((moments) => measure(moments.finish()))
+    const measured = this.#moments.map((moments) => measure(moments))
     // A range that is nothing but rounding is none: the column is constant.
     const scales = measured.map(([offset, range]) => (range > Math.abs(offset) * 1e-14 && Number.isFinite(range) ? 1 / range : 1))
     return { kind: 'affine', offsets: measured.map(([offset]) => (Number.isFinite(offset) ? offset : 0)), scales }

@@ -102,7 +102,7 @@ export class TargetFeature implements FittedFeature {
 }
 
 function foldTableFrom(stored: Readonly<Record<string, unknown>>, reader: BlobReader): FoldTable {
-  if (stored.target !== 'binary' && stored.target !== 'number') throw invalidPlan('a kind of target', String(stored.target))
+  if (stored.target !== 'binary' && stored.target !== 'regression') throw invalidPlan('a kind of target', String(stored.target))
   return {
     kind: stored.target,
     folds: numberOf(stored.folds, 'a number of folds'),

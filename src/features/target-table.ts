@@ -2,7 +2,7 @@
 const leastProbability = 1e-6
 
 /** What the target is: 0 or 1, encoded as log-odds, or a number, encoded as its mean. */
-export type TargetKind = 'binary' | 'number'
+export type TargetKind = 'binary' | 'regression'
 
 /** Rows and sum of the target by category and fold: entry e of fold k stands at `e * folds + k`. */
 export interface FoldTable {
@@ -30,7 +30,7 @@ interface Totals {
 function encodingOf(kind: TargetKind, count: number, sum: number, prior: number, smoothing: number): number {
   const rows = count + smoothing
   const mean = rows === 0 ? prior : (sum + smoothing * prior) / rows
-  if (kind === 'number') return mean
+  if (kind === 'regression') return mean
   const probability = Math.min(1 - leastProbability, Math.max(leastProbability, mean))
   return Math.log(probability / (1 - probability))
 }

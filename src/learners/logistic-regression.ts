@@ -40,6 +40,7 @@ export function logisticRegression(options: LogisticRegressionOptions = {}): Lea
   const parameters = { l2, epochs, tolerance }
   return {
     kind: 'logistic-regression',
+    version: '1',
     parameters,
     loader: denseNetworkLoader,
     learn: (data, context) => learn(parameters, data, context),

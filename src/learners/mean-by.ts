@@ -30,6 +30,7 @@ export function meanBy(by: GroupBy, options: MeanByOptions = {}): Baseline {
   const column = typeof by === 'string' ? by : by.time
   return {
     name: typeof by === 'string' ? `mean by ${by}` : `mean by ${by.part} of ${by.time}`,
+    version: '1',
     parameters: { by: typeof by === 'string' ? by : { time: by.time, part: by.part }, smoothing },
     columns: [column],
     async fit(train: Dataset, target: string, { signal }: { readonly signal?: AbortSignal } = {}) {

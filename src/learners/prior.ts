@@ -15,6 +15,7 @@ import { labelsOf } from '../model/labels.ts'
 export function prior(): Baseline {
   return {
     name: 'prior',
+    version: '1',
     parameters: {},
     columns: [],
     async fit(train: Dataset, target: string, options: { readonly signal?: AbortSignal } = {}) {

@@ -9,6 +9,8 @@ import type { Dataset } from '../data/dataset.ts'
 export interface Baseline {
   /** Names it in reports and verdicts, unique in one evaluation. */
   readonly name: string
+  /** Part of the cache key: raise it when `fit` changes its meaning, or figures of the old one are served from the cache. */
+  readonly version: string
   /** Part of the cache key. */
   readonly parameters: Json
   /** The raw columns that it reads, the target apart. */

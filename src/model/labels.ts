@@ -1,8 +1,7 @@
 import type { RecordBatch } from 'apache-arrow'
-import { MillraceError } from '../core/error.ts'
-import type { Column } from '../data/column.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { columnOf } from '../data/read-column.ts'
+import { fillLabels, invalidLabel } from '../features/labels.ts'
 import type { Task } from './learner.ts'
 
 /**
@@ -17,23 +16,9 @@ import type { Task } from './learner.ts'
  * length === batch.numRows // true
  */
 export function labelsOf(batch: RecordBatch, target: string, options: { readonly task: Task; readonly firstRow?: number }): Float32Array {
-  const column = columnOf(batch, target)
-  const firstRow = options.firstRow ?? 0
-  if (column.kind === 'text' || column.kind === 'time') {
-    throw invalid(
-      target,
-      options.task === 'binary' ? 'a column of booleans or of 0 and 1' : 'a column of numbers',
-      `a column of ${column.kind}`,
-    )
-  }
-  rejectNulls(column, target, firstRow)
-  const labels = Float32Array.from(column.values)
-  for (let row = 0; row < labels.length; row++) {
-    const label = labels[row] as number
-    if (options.task === 'binary' ? label !== 0 && label !== 1 : !Number.isFinite(label)) {
-      throw invalid(target, options.task === 'binary' ? '0 or 1' : 'a finite number', String(column.values[row]), firstRow + row)
-    }
-  }
+  const rows = batch.numRows
+  const labels = new Float32Array(rows)
+  fillLabels(labels, columnOf(batch, target), { target, kind: options.task, start: 0, rows, firstRow: options.firstRow ?? 0 })
   return labels
 }
 
@@ -69,18 +54,5 @@ export async function requireDistinctLabels(
   }
   if (!(most > least) || rounding <= mostRounding * (most - least)) return
   const expected = 'numbers that 32-bit floats tell apart: take away what they have in common (derive)'
-  throw invalid(target, expected, `numbers from ${least} to ${most}, rounded by up to ${rounding}`)
-}
-
-function rejectNulls(column: Column, target: string, firstRow: number): void {
-  const row = column.nulls?.indexOf(1) ?? -1
-  if (row >= 0) throw invalid(target, 'a label in every row: drop the rows without one before the split', 'null', firstRow + row)
-}
-
-function invalid(target: string, expected: string, received: string, row?: number): MillraceError<'LABEL_INVALID'> {
-  const place = row === undefined ? '' : ` in row ${row}`
-  return new MillraceError('LABEL_INVALID', {
-    message: `Expected the label "${target}" to be ${expected}. Received ${received}${place}.`,
-    details: row === undefined ? { target, reason: received } : { target, reason: received, row },
-  })
+  throw invalidLabel(target, expected, `numbers from ${least} to ${most}, rounded by up to ${rounding}`)
 }

@@ -54,6 +54,8 @@ export interface LearnedModel {
 /** What `train` is given: networks come from millrace/tfjs, others from millrace/learners and plugins. */
 export interface Learner {
   readonly kind: string
+  /** Part of the cache key: raise it when `learn` changes its meaning, or models of the old one are served from the cache. */
+  readonly version: string
   /** Part of the cache key. */
   readonly parameters: Json
   /** Opens what this learner makes. */

@@ -60,7 +60,7 @@ async function preparedPart(definition: PlanDefinition, { train }: SplitPart, co
     signal,
     progress: (done, total) => context.progress(done, total, 'rows'),
   })
-  const task = (await targetKindOf(train, target, { signal })) === 'binary' ? 'binary' : 'regression'
+  const task = await targetKindOf(train, target, { signal })
   if (task === 'regression') await requireDistinctLabels(train, target, { signal })
   const trainingProfile = await profileDataset(train, { columns: plan.columns.map((column) => column.name), signal })
   logger.info('feature plan fitted', { rows: train.rowCount, features: plan.inputs.features?.featureNames.length ?? 0, task })

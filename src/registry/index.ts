@@ -7,7 +7,7 @@
 
 export type { RegisterOptions, Registrable } from './register-stage.ts'
 export { register } from './register-stage.ts'
-export type { RegistryEvent, RegistryOptions } from './registry.ts'
+export type { RegistryChange, RegistryOptions } from './registry.ts'
 export { Registry } from './registry.ts'
 export type {
   Account,
@@ -17,4 +17,5 @@ export type {
   RollbackOperation,
   SetAliasOperation,
 } from './registry-state.ts'
+export type { SignalOption } from './version-reader.ts'
 export type { TagChanges } from './version-tags.ts'

@@ -8,20 +8,21 @@ import { systemRandom } from '../core/random.ts'
 import type { LogTarget } from '../log/log-target.ts'
 import { blobsOfManifest } from '../model/manifest.ts'
 import type { Lineage, ModelPackage } from '../model/model-package.ts'
-import type { Champion, ChampionSource, ModelRegistry, ModelVersion, SetAliasOptions } from '../model/model-registry.ts'
-import { openModelPackage, storeModelPackage } from '../model/store-package.ts'
+import type { ChampionSource, ModelRegistry, ModelVersion, SetAliasOptions } from '../model/model-registry.ts'
+import { storeModelPackage } from '../model/store-package.ts'
 import type { StorageAdapter } from '../storage/adapter.ts'
 import type { Decision } from '../storage/numbered-log.ts'
 import type { AliasMove } from './alias-decisions.ts'
 import { aliasNotFound, decideRemoveAlias, decideRollback, decideSetAlias } from './alias-decisions.ts'
+import { championSource } from './champion-source.ts'
 import { assertName } from './names.ts'
 import { RegistrationKey } from './registration-key.ts'
 import type { RegistryOperation, RegistryState } from './registry-state.ts'
-import { aliasIn } from './registry-state.ts'
 import type { RegisterEntry, RegistryEntry } from './version-log.ts'
-import { asRegister, VersionLog } from './version-log.ts'
+import { asRegister } from './version-log.ts'
+import type { SignalOption } from './version-reader.ts'
+import { recordOf, signalOf, VersionReader } from './version-reader.ts'
 import type { TagChanges } from './version-tags.ts'
-import { VersionTags } from './version-tags.ts'
 
 export interface RegistryOptions {
   /** Where versions and their blobs are kept; it must put if absent. */
@@ -36,15 +37,11 @@ export interface RegistryOptions {
 }
 
 /** One change of a model, as it stands in its history. */
-export interface RegistryEvent {
+export interface RegistryChange {
   readonly generation: number
   /** Milliseconds since 1970 UTC by the writer's clock. */
   readonly time: number
   readonly operation: RegistryOperation
-}
-
-interface SignalOption {
-  readonly signal?: AbortSignal
 }
 
 /**
@@ -65,8 +62,8 @@ interface SignalOption {
 export class Registry implements ModelRegistry {
   readonly #storage: StorageAdapter
   readonly #logger: LogTarget | undefined
-  readonly #shared: { readonly storage: StorageAdapter; readonly clock: Clock; readonly random: Random; readonly attempts?: number }
-  readonly #logs = new Map<string, VersionLog>()
+  readonly #attempts: number | undefined
+  readonly #reader: VersionReader
 
   constructor(options: RegistryOptions) {
     const { storage } = options
@@ -79,7 +76,8 @@ export class Registry implements ModelRegistry {
     this.#storage = storage
     this.#logger = options.logger
     const shared = { storage, clock: options.clock ?? systemClock, random: options.random ?? systemRandom }
-    this.#shared = options.attempts === undefined ? shared : { ...shared, attempts: options.attempts }
+    this.#attempts = options.attempts
+    this.#reader = new VersionReader(options.attempts === undefined ? shared : { ...shared, attempts: options.attempts })
   }
 
   async register(
@@ -88,7 +86,7 @@ export class Registry implements ModelRegistry {
     options: { readonly idempotencyKey?: string; readonly signal?: AbortSignal } = {},
   ): Promise<ModelVersion> {
     const signal = signalOf(options)
-    const { log } = this.#logOf(name)
+    const { log } = this.#reader.logOf(name)
     const key =
       options.idempotencyKey === undefined
         ? undefined
@@ -100,7 +98,7 @@ export class Registry implements ModelRegistry {
             ...signal,
           })
     const before = asRegister(await key?.find(await log.head(signal), signal))
-    if (before !== undefined) return this.#versionOf(name, before, signal)
+    if (before !== undefined) return this.#reader.versionOf(name, before, signal)
 
     // Blobs first: a version never names what is not there.
     const manifestDigest = await storeModelPackage(this.#storage, modelPackage, signal)
@@ -114,7 +112,7 @@ export class Registry implements ModelRegistry {
       },
       signal,
     )
-    if (existing !== undefined) return this.#versionOf(name, existing, signal)
+    if (existing !== undefined) return this.#reader.versionOf(name, existing, signal)
     const made = asRegister(entry)
     if (made === undefined) throw new TypeError('unreachable: an appended registration is one')
     this.#logger?.info('model registered', { model: name, version: made.state.lastVersion, manifestDigest })
@@ -122,16 +120,16 @@ export class Registry implements ModelRegistry {
   }
 
   async version(name: string, version: number, options: SignalOption = {}): Promise<ModelVersion> {
-    return this.#versionOf(name, await this.#entryOf(name, version, options), options)
+    return this.#reader.versionOf(name, await this.#reader.entryOf(name, version, options), options)
   }
 
   /** All versions, oldest first, those made while the iteration runs left out. */
   async *versions(name: string, options: SignalOption = {}): AsyncIterable<ModelVersion> {
-    const tagged = await this.#taggedVersions(assertName('name', name), options)
-    for await (const entry of this.#logOf(name).log.entries(signalOf(options))) {
+    const tagged = await this.#reader.taggedVersions(assertName('name', name), options)
+    for await (const entry of this.#reader.logOf(name).log.entries(signalOf(options))) {
       const made = asRegister(entry)
       if (made === undefined) continue
-      yield tagged.has(made.state.lastVersion) ? await this.#versionOf(name, made, options) : recordOf(name, made, {})
+      yield tagged.has(made.state.lastVersion) ? await this.#reader.versionOf(name, made, options) : recordOf(name, made, {})
     }
   }
 
@@ -160,7 +158,7 @@ export class Registry implements ModelRegistry {
    * @throws {@link MillraceError} `MODEL_NOT_FOUND`; `STORAGE_NOT_FOUND` naming the blob that is gone; `STORAGE_CORRUPT` naming the one that changed.
    */
   async load(name: string, version: number, options: SignalOption = {}): Promise<ModelPackage> {
-    const modelPackage = await this.#open(await this.#entryOf(name, version, options), options)
+    const modelPackage = await this.#reader.open(await this.#reader.entryOf(name, version, options), options)
     for (const { digest } of blobsOfManifest(modelPackage.manifest)) {
       throwIfAborted(options.signal)
       await modelPackage.blob(digest, signalOf(options))
@@ -170,23 +168,23 @@ export class Registry implements ModelRegistry {
 
   /** Where a version came from. @throws {@link MillraceError} `MODEL_NOT_FOUND`. */
   async lineage(name: string, version: number, options: SignalOption = {}): Promise<Lineage> {
-    return (await this.#open(await this.#entryOf(name, version, options), options)).manifest.lineage
+    return (await this.#reader.open(await this.#reader.entryOf(name, version, options), options)).manifest.lineage
   }
 
   async alias(name: string, alias: string, options: SignalOption = {}): Promise<ModelVersion | undefined> {
-    const made = await this.#currentOf(name, alias, options)
-    return made === undefined ? undefined : this.#versionOf(name, made, options)
+    const made = await this.#reader.currentOf(name, alias, options)
+    return made === undefined ? undefined : this.#reader.versionOf(name, made, options)
   }
 
   /** Where the aliases of a model point now. */
   async aliases(name: string, options: SignalOption = {}): Promise<ReadonlyMap<string, number>> {
-    const head = await this.#logOf(name).log.head(signalOf(options))
+    const head = await this.#reader.logOf(name).log.head(signalOf(options))
     return new Map(Object.entries(head?.state.aliases ?? {}).map(([alias, { version }]) => [alias, version]))
   }
 
   /** Points an alias at a version; nothing happens, and nothing is recorded, when it is there already. */
   async setAlias(name: string, alias: string, version: number, options: SetAliasOptions = {}): Promise<void> {
-    const { generation: versionGeneration } = await this.#entryOf(name, version, options)
+    const { generation: versionGeneration } = await this.#reader.entryOf(name, version, options)
     const move = { ...options, name, alias: assertName('alias', alias) }
     await this.#moveAlias(move, (state) => decideSetAlias(state, move, { version, versionGeneration }), options)
   }
@@ -204,25 +202,25 @@ export class Registry implements ModelRegistry {
    * @throws {@link MillraceError} `MODEL_NOT_FOUND` when there is no such alias; `ALIAS_NOTHING_BEFORE` when it had no version before; `ALIAS_MOVED`.
    */
   async rollback(name: string, alias: string, options: SetAliasOptions = {}): Promise<ModelVersion> {
-    const { log } = this.#logOf(name)
+    const { log } = this.#reader.logOf(name)
     const signal = signalOf(options)
     const move = { ...options, name, alias: assertName('alias', alias) }
     const stateAt = async (generation: number): Promise<RegistryState | undefined> => (await log.entry(generation, signal))?.state
     const entry = await this.#moveAlias(move, (state) => decideRollback(state, move, stateAt), options)
-    const made = entry === undefined ? undefined : await this.#aliasEntry(name, alias, entry, options)
+    const made = entry === undefined ? undefined : await this.#reader.aliasEntry(name, alias, entry, options)
     if (made === undefined) throw aliasNotFound(name, alias)
-    return this.#versionOf(name, made, options)
+    return this.#reader.versionOf(name, made, options)
   }
 
   /** Sets labels of a version, and takes off those given as null; the labels after it. @throws {@link MillraceError} `MODEL_NOT_FOUND`. */
   async tag(name: string, version: number, tags: TagChanges, options: SignalOption = {}): Promise<ModelVersion> {
-    const made = await this.#entryOf(name, version, options)
-    return recordOf(name, made, await this.#tagsOf(name, version).change(tags, signalOf(options)))
+    const made = await this.#reader.entryOf(name, version, options)
+    return recordOf(name, made, await this.#reader.tagsOf(name, version).change(tags, signalOf(options)))
   }
 
   /** All changes of a model, oldest first: which version was `champion` when, and who moved it why. */
-  async *history(name: string, options: SignalOption = {}): AsyncIterable<RegistryEvent> {
-    for await (const { generation, time, operation } of this.#logOf(name).log.entries(signalOf(options)))
+  async *history(name: string, options: SignalOption = {}): AsyncIterable<RegistryChange> {
+    for await (const { generation, time, operation } of this.#reader.logOf(name).log.entries(signalOf(options)))
       yield { generation, time, operation }
   }
 
@@ -230,37 +228,7 @@ export class Registry implements ModelRegistry {
   championOf(name: string, alias = 'champion'): ChampionSource {
     assertName('name', name)
     assertName('alias', alias)
-    return {
-      label: `${name}@${alias}`,
-      champion: async (options: SignalOption = {}): Promise<Champion | undefined> => {
-        const made = await this.#currentOf(name, alias, options)
-        if (made === undefined) return undefined
-        const { manifest, manifestDigest } = await this.#open(made, options)
-        const { metrics, lineage, model } = manifest
-        return { version: made.state.lastVersion, metrics, manifestDigest, testDigest: lineage.testDigest, modelDigest: model.digest }
-      },
-    }
-  }
-
-  #logOf(name: string): VersionLog {
-    let log = this.#logs.get(assertName('name', name))
-    if (log === undefined) {
-      log = new VersionLog({ ...this.#shared, prefix: `models/${name}/log` })
-      this.#logs.set(name, log)
-    }
-    return log
-  }
-
-  #tagsOf(name: string, version: number): VersionTags {
-    return new VersionTags({ ...this.#shared, prefix: `models/${name}/tags/${String(version).padStart(16, '0')}` })
-  }
-
-  async #taggedVersions(name: string, options: SignalOption): Promise<ReadonlySet<number>> {
-    const versions = new Set<number>()
-    const prefix = `models/${name}/tags`
-    for await (const { key } of this.#storage.list(prefix, signalOf(options)))
-      versions.add(Number(key.slice(prefix.length + 1, prefix.length + 17)))
-    return versions
+    return championSource(this.#reader, name, alias)
   }
 
   async #moveAlias(
@@ -288,10 +256,10 @@ export class Registry implements ModelRegistry {
     signal: SignalOption,
   ): Promise<{ readonly entry?: RegistryEntry; readonly existing?: Existing }> {
     try {
-      return await this.#logOf(name).log.append<Existing>(decide, signal)
+      return await this.#reader.logOf(name).log.append<Existing>(decide, signal)
     } catch (error) {
       if (!MillraceError.is(error, 'STORAGE_CONFLICT')) throw error
-      const attempts = this.#shared.attempts ?? 100
+      const attempts = this.#attempts ?? 100
       throw new MillraceError('REGISTRY_BUSY', {
         message: `Expected to change model "${name}" within ${attempts} attempts. Received other writers' changes first at each.`,
         details: { name, attempts },
@@ -299,54 +267,4 @@ export class Registry implements ModelRegistry {
       })
     }
   }
-
-  async #entryOf(name: string, version: number, options: SignalOption): Promise<RegisterEntry> {
-    const made = await this.#logOf(name).entryOf(version, signalOf(options))
-    if (made !== undefined) return made
-    const last = (await this.#logOf(name).log.head(signalOf(options)))?.state.lastVersion ?? 0
-    throw new MillraceError('MODEL_NOT_FOUND', {
-      message: `Expected version ${version} of model "${name}". Received ${last === 0 ? 'a model without versions' : `versions 1 to ${last}`}.`,
-      details: { name, version },
-    })
-  }
-
-  /** The entry of the version that an alias points at in the state of `head`. */
-  async #aliasEntry(
-    name: string,
-    alias: string,
-    head: RegistryEntry | undefined,
-    options: SignalOption,
-  ): Promise<RegisterEntry | undefined> {
-    const current = head === undefined ? undefined : aliasIn(head.state, alias)
-    if (current === undefined) return undefined
-    const { log } = this.#logOf(name)
-    const made = asRegister(await log.entry(current.versionGeneration, signalOf(options)))
-    if (made !== undefined) return made
-    throw new MillraceError('STORAGE_CORRUPT', {
-      message: `Expected the record of version ${current.version} of model "${name}" in generation ${current.versionGeneration} of its log. Received none.`,
-      details: { key: log.keyOf(current.versionGeneration), reason: 'it holds no version' },
-    })
-  }
-
-  async #currentOf(name: string, alias: string, options: SignalOption): Promise<RegisterEntry | undefined> {
-    assertName('alias', alias)
-    return this.#aliasEntry(name, alias, await this.#logOf(name).log.head(signalOf(options)), options)
-  }
-
-  #open(entry: RegisterEntry, options: SignalOption): Promise<ModelPackage> {
-    return openModelPackage(this.#storage, entry.operation.manifestDigest, signalOf(options))
-  }
-
-  async #versionOf(name: string, entry: RegisterEntry, options: SignalOption): Promise<ModelVersion> {
-    return recordOf(name, entry, await this.#tagsOf(name, entry.state.lastVersion).read(signalOf(options)))
-  }
-}
-
-function recordOf(name: string, entry: RegisterEntry, tags: Readonly<Record<string, string>>): ModelVersion {
-  const { manifestDigest, lineage } = entry.operation
-  return { name, version: entry.state.lastVersion, manifestDigest, createdAt: entry.time, lineage, tags }
-}
-
-function signalOf(options: SignalOption): SignalOption {
-  return options.signal === undefined ? {} : { signal: options.signal }
 }

@@ -4,6 +4,7 @@
  * @module millrace/report
  */
 
+export type { DataPart, DataSummary } from './data-summary.ts'
 export type { ReportContents } from './html-report.ts'
 export { htmlReport } from './html-report.ts'
 export type { LineChartOptions, Series } from './line-chart.ts'
@@ -11,3 +12,4 @@ export { lineChart } from './line-chart.ts'
 export type { Content } from './markup.ts'
 export { Markup, markup } from './markup.ts'
 export type { MonitoringPeriod } from './monitoring-period.ts'
+export type { ReportModel } from './report-model.ts'

@@ -19,6 +19,8 @@ export interface LineChartOptions {
   readonly y?: readonly [number, number]
   /** Whole numbers only on the x axis: epochs, weeks. */
   readonly wholeX?: boolean
+  /** Names of x = 1, 2, 3 ... in place of numbers, such as periods; where they have no room, some are left out and long ones cut. */
+  readonly xNames?: readonly string[]
 }
 
 const size = { width: 420, height: 280, left: 54, right: 14, top: 12, bottom: 42 } as const
@@ -33,14 +35,14 @@ const size = { width: 420, height: 280, left: 54, right: 14, top: 12, bottom: 42
 export function lineChart(options: LineChartOptions): Markup {
   const all = options.series.flatMap((series) => series.points.filter(isFinitePoint))
   if (all.length === 0) return markup`<p class="empty">${options.title}: nothing to draw.</p>`
-  const x = widened(options.x ?? extent(all.map((point) => point[0])))
+  const x = widened(options.x ?? rangeOfNames(options.xNames) ?? extent(all.map((point) => point[0])))
   const y = options.y === undefined ? padded(widened(extent(all.map((point) => point[1])))) : widened(options.y)
   const toX = scale(x, size.left, size.width - size.right)
   const toY = scale(y, size.height - size.bottom, size.top)
   return markup`<figure><figcaption>${options.title}</figcaption>
 <svg viewBox="0 0 ${size.width} ${size.height}" role="img" aria-label="${options.title}">
 ${ticks(y, 5).map((tick) => markup`<line class="grid" x1="${size.left}" x2="${size.width - size.right}" y1="${place(toY(tick))}" y2="${place(toY(tick))}"/><text class="tick" x="${size.left - 7}" y="${place(toY(tick) + 4)}" text-anchor="end">${tickText(tick)}</text>`)}
-${ticks(x, 6, options.wholeX).map((tick) => markup`<text class="tick" x="${place(toX(tick))}" y="${size.height - size.bottom + 17}" text-anchor="middle">${tickText(tick)}</text>`)}
+${xTicks(options, x).map(({ at, text, whole }) => markup`<text class="tick" x="${place(toX(at))}" y="${size.height - size.bottom + 17}" text-anchor="middle">${whole === undefined ? undefined : markup`<title>${whole}</title>`}${text}</text>`)}
 <line class="axis" x1="${size.left}" x2="${size.width - size.right}" y1="${size.height - size.bottom}" y2="${size.height - size.bottom}"/>
 <text class="label" x="${(size.left + size.width - size.right) / 2}" y="${size.height - 6}" text-anchor="middle">${options.xLabel}</text>
 <text class="label" transform="translate(13 ${(size.top + size.height - size.bottom) / 2}) rotate(-90)" text-anchor="middle">${options.yLabel}</text>
@@ -99,6 +101,33 @@ function ticks([low, high]: readonly [number, number], wanted: number, whole = f
   )
   const first = Math.ceil(low / step - 1e-9)
   return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, index) => (first + index) * step)
+}
+
+const longestName = 14
+/** Of a letter of the tick's font and of the space between two names, in the drawing's units. */
+const [letterWidth, nameSpace] = [6.2, 8]
+
+/** Half a step on either side, so that the first and the last name have room. */
+function rangeOfNames(names: readonly string[] | undefined): readonly [number, number] | undefined {
+  return names === undefined || names.length === 0 ? undefined : [0.5, names.length + 0.5]
+}
+
+function xTicks({ xNames, wholeX }: LineChartOptions, range: readonly [number, number]): readonly Tick[] {
+  if (xNames === undefined) return ticks(range, 6, wholeX).map((at) => ({ at, text: tickText(at) }))
+  const shown = xNames.map((name): Omit<Tick, 'at'> => {
+    const letters = [...name]
+    return letters.length <= longestName ? { text: name } : { text: `${letters.slice(0, longestName - 1).join('')}…`, whole: name }
+  })
+  const widest = Math.max(0, ...shown.map(({ text }) => text.length)) * letterWidth + nameSpace
+  const every = Math.max(1, Math.ceil((shown.length * widest) / (size.width - size.left - size.right)))
+  return shown.map((name, index) => ({ at: index + 1, ...name })).filter((_, index) => index % every === 0)
+}
+
+interface Tick {
+  readonly at: number
+  readonly text: string
+  /** Where the text is cut. */
+  readonly whole?: string
 }
 
 function tickText(value: number): string {

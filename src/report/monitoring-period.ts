@@ -4,6 +4,8 @@ import type { ColumnVerdict } from '../monitor/verdict.ts'
 export interface MonitoringPeriod {
   readonly label: string
   readonly rows: number
+  /** The version of the model that answered. */
+  readonly servedVersion?: number
   readonly drift?: readonly ColumnVerdict[]
   /** Metrics on the rows whose labels have come, and what they were on the test part. */
   readonly performance?: {

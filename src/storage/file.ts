@@ -8,7 +8,7 @@ import { dirname, join, resolve } from 'node:path'
 import { throwIfAborted } from '../core/abort.ts'
 import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
-import type { MillraceError } from '../core/error.ts'
+import { MillraceError } from '../core/error.ts'
 import type { ByteRange, SegmentStore, SegmentWriter, StorageAdapter, StorageCapabilities, StoredEntry, StoredObject } from './adapter.ts'
 import { conflict, corrupt, outcomeUnknown } from './faults.ts'
 import { DirectorySync } from './file/directory-sync.ts'
@@ -75,9 +75,16 @@ export class FileStorage implements StorageAdapter, SegmentStore {
   /**
    * Opens the folder, which is made when it is missing, and removes what dead writers left half written.
    *
-   * @throws {@link MillraceError} `STORAGE_UNAVAILABLE`, `STORAGE_NO_SPACE`.
+   * @throws {@link MillraceError} `ARGUMENT_INVALID` for an empty path; `STORAGE_UNAVAILABLE`, `STORAGE_NO_SPACE`.
    */
   static async open(root: string, options: FileStorageOptions = {}): Promise<FileStorage> {
+    if (root === '') {
+      // To `resolve` it is the current folder, which nobody means by a variable that is not set.
+      throw new MillraceError('ARGUMENT_INVALID', {
+        message: 'Expected root to be the path of a folder ("." for the current one). Received an empty text.',
+        details: { argument: 'root', expected: 'the path of a folder', received: '' },
+      })
+    }
     const files = options.files ?? nodeFileSystem
     // Windows cannot sync a directory.
     const directorySync = new DirectorySync(files, options.durability !== 'process' && process.platform !== 'win32')

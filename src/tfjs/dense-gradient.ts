@@ -1,9 +1,9 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs'
 import { MillraceError } from '../core/error.ts'
 import type { Task } from '../model/learner.ts'
-import type { OpenedBackend } from './backend.ts'
 import { type DenseTopology, type LayerPlace, layerPlaces } from './dense-topology.ts'
 import type { TensorFlow } from './import-tensorflow.ts'
+import type { StartedBackend } from './start-backend.ts'
 
 interface Layer {
   readonly kernel: Tensor2D
@@ -28,12 +28,12 @@ export interface DenseBatch {
  * Nothing stays on the backend between calls, so nothing can leak or need disposal.
  */
 export class DenseGradient {
-  readonly #backend: OpenedBackend
+  readonly #backend: StartedBackend
   readonly #topology: DenseTopology
   readonly #places: readonly LayerPlace[]
   readonly #task: Task
 
-  constructor(backend: OpenedBackend, topology: DenseTopology, task: Task) {
+  constructor(backend: StartedBackend, topology: DenseTopology, task: Task) {
     this.#backend = backend
     this.#topology = topology
     this.#places = layerPlaces(topology)

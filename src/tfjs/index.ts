@@ -5,8 +5,7 @@
  */
 
 export type { Backend, BackendName, OpenBackendOptions, OpenedBackend, WasmPaths } from './backend.ts'
-export { openBackend } from './backend.ts'
 export type { HiddenActivation } from './dense-topology.ts'
-export type { TensorFlow } from './import-tensorflow.ts'
 export { mlp } from './mlp.ts'
 export type { MlpOptions } from './mlp-options.ts'
+export { openBackend } from './open-backend.ts'

@@ -5,11 +5,11 @@ import { denseInputsOf } from '../model/dense-input.ts'
 import { denseNetworkLoader } from '../model/dense-network.ts'
 import { storeDenseNetwork } from '../model/dense-network-format.ts'
 import type { LearnedModel, Learner, LearnerContext, TrainingSet } from '../model/learner.ts'
-import { openBackend } from './backend.ts'
 import { outOfMemory } from './dense-gradient.ts'
 import { type DenseTopology, layersOf, parameterCountOf } from './dense-topology.ts'
 import { labelScaleOf } from './label-scale.ts'
 import { checkedMlpParameters, type MlpOptions, type MlpParameters } from './mlp-options.ts'
+import { startBackend } from './start-backend.ts'
 import { trainDenseNetwork } from './train-dense-network.ts'
 
 /** Far below the 4 GB at which the wasm heap corrupts itself. */
@@ -21,7 +21,9 @@ const largestStepBytes = 1024 ** 3
  *
  * Seeded: the same data, parameters, seed and backend give the same weights, bit for bit on wasm and cpu, from Node to the browser. Memory
  * on the backend is one batch; nothing stays there afterwards, however it ends. It yields to the event loop some twenty times a second.
- * tfjs has one engine in a process: while it trains, the engine's backend is the one trained on.
+ * tfjs has one engine in a process, the host's too. While it trains, the engine's backend is the one trained on; afterwards it is again
+ * the one from before. The engine stays in production mode, started backends stay started, and wasm stays without threads, as
+ * {@link openBackend} says.
  *
  * @throws {@link MillraceError} `ARGUMENT_INVALID` for options that make no sense, here and not at run time; while learning
  * `BACKEND_UNAVAILABLE`, `DEPENDENCY_MISSING`, `BACKEND_OUT_OF_MEMORY`, `TRAINING_DIVERGED` when loss or gradient are not finite, and
@@ -33,6 +35,7 @@ export function mlp(options: MlpOptions): Learner {
   const parameters = checkedMlpParameters(options)
   return {
     kind: 'mlp',
+    version: '1',
     parameters: toJson(parameters),
     loader: denseNetworkLoader,
     learn: (data, context) => learn(parameters, options, data, context),
@@ -53,7 +56,7 @@ async function learn(
   const features = inputs.reduce((sum, input) => sum + input.features, 0)
   const topology: DenseTopology = { sizes: [features, ...parameters.units, 1], activation: parameters.activation }
   const parameterCount = parameterCountOf(topology)
-  const backend = await openBackend(parameters.backend, { logger, parameterCount, ...(wasmPaths !== undefined && { wasmPaths }) })
+  const backend = await startBackend(parameters.backend, { logger, parameterCount, ...(wasmPaths !== undefined && { wasmPaths }) })
   try {
     // A step holds each layer's sums, activations and their gradients, transposed too.
     const stepBytes = 4 * (parameters.batchSize * 6 * topology.sizes.reduce((sum, size) => sum + size, 0) + 4 * parameterCount)

@@ -5,14 +5,14 @@ import { sideBySide } from '../model/dense-input.ts'
 import type { DenseInput } from '../model/dense-network-format.ts'
 import type { EpochRecord, Examples, LearnerContext, TrainingSet } from '../model/learner.ts'
 import { Adam, addKernelDecay } from './adam.ts'
-import type { OpenedBackend } from './backend.ts'
 import { type DenseBatch, DenseGradient } from './dense-gradient.ts'
 import { type DenseTopology, initialParameters, layerPlaces } from './dense-topology.ts'
 import type { LabelScale } from './label-scale.ts'
 import type { MlpParameters } from './mlp-options.ts'
+import type { StartedBackend } from './start-backend.ts'
 
 export interface DenseTraining {
-  readonly backend: OpenedBackend
+  readonly backend: StartedBackend
   readonly topology: DenseTopology
   readonly parameters: MlpParameters
   readonly inputs: readonly DenseInput[]

@@ -1,8 +1,10 @@
 import { MillraceError } from '../core/error.ts'
+import { toJson } from '../core/json.ts'
 import { createRandom } from '../core/random.ts'
 import type { Flow, SplitPart } from '../data/flow.ts'
 import type { PreparedPart, TrainedPart } from '../model/flow.ts'
 import type { Learner } from '../model/learner.ts'
+import type { StoredModel } from '../model/model.ts'
 import { modelReferencePortable, storeModel } from '../model/model-reference.ts'
 import { Stage } from '../pipeline/stage.ts'
 import { exampleSource } from './example-source.ts'
@@ -18,10 +20,10 @@ export interface TrainOptions {
  * Trains the learner on the training part, with the validation part for early stopping, and stores the model. What flows on is a
  * reference: its digest, and the stored bytes when somebody opens it.
  *
- * The same learner, parameters, data and seed give the same model; the test part is never read.
+ * The same learner, version, parameters, data and seed give the same model; the test part is never read.
  *
- * @throws {@link MillraceError} `SPLIT_EMPTY` when there is no row to train on, `LABEL_INVALID`, `FEATURE_INVALID`, and what the learner
- * throws, such as `TRAINING_DIVERGED`.
+ * @throws {@link MillraceError} `SPLIT_EMPTY` when there is no row to train on, `LABEL_INVALID`, `FEATURE_INVALID`, `VALUE_NOT_JSON` for a
+ * model whose `json` is none, and what the learner throws, such as `TRAINING_DIVERGED`.
  * @example
  * pipeline.pipe(train({ learner: mlp({ units: [64, 32], epochs: 5 }), seed: 7 }))
  */
@@ -36,7 +38,7 @@ export function train<F extends Flow & SplitPart & PreparedPart>(options: TrainO
   return new Stage<F, F & TrainedPart>({
     name: 'train',
     version: '1',
-    parameters: { learner: learner.kind, parameters: learner.parameters, seed: seed ?? null },
+    parameters: { learner: learner.kind, version: learner.version, parameters: learner.parameters, seed: seed ?? null },
     portables: [modelReferencePortable([learner.loader])],
     async run(input, context) {
       const { plan, target, task } = input
@@ -61,9 +63,26 @@ export function train<F extends Flow & SplitPart & PreparedPart>(options: TrainO
         random,
         progress: (done, total, unit, fields) => context.progress(done, total, unit, fields),
       })
+      checkJson(learner, learned.model)
       const model = await storeModel(storage, learned.model, [learner.loader], { signal })
       const { history, details } = learned
       return { ...input, model, history, training: { learner: learner.kind, parameters: learner.parameters, details } }
     },
   })
+}
+
+/** Whoever writes a learner reads which one it was, and where. */
+function checkJson({ kind }: Learner, model: StoredModel): void {
+  try {
+    toJson(model.json)
+  } catch (error) {
+    if (!MillraceError.is(error, 'VALUE_NOT_JSON')) throw error
+    const path = `model.json${error.details.path.slice(1)}`
+    const { received } = error.details
+    throw new MillraceError('VALUE_NOT_JSON', {
+      message: `Expected the learner "${kind}" to give a JSON value at ${path}. Received ${received}.`,
+      details: { path, received },
+      cause: error,
+    })
+  }
 }

@@ -1,4 +1,5 @@
 // The package in a real page: no Node under it, and the .wasm files where a bundler put them.
+import { memory } from '@tensorflow/tfjs'
 import plain from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url'
 import simd from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url'
 import threaded from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-threaded-simd.wasm?url'
@@ -80,7 +81,7 @@ test('a network trains on wasm with the addresses that the bundler gave, and lea
   )
   expect(learned.details).toMatchObject({ backend: 'wasm', epochsRun: 40 })
   expect(learned.history.at(-1)?.loss).toBeLessThan(0.2)
-  const { tf, release } = await openBackend('wasm', { logger: silent, wasmPaths })
-  expect(tf.memory().numTensors).toBe(0)
+  const { release } = await openBackend('wasm', { logger: silent, wasmPaths })
+  expect(memory().numTensors).toBe(0)
   await release()
 })

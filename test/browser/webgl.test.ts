@@ -1,4 +1,5 @@
 // Training on a graphics processor, or on the software that stands in for one (SwiftShader).
+import { memory } from '@tensorflow/tfjs'
 import { Logger } from 'millrace'
 import { mlp, openBackend } from 'millrace/tfjs'
 import { expect, test } from 'vitest'
@@ -20,8 +21,8 @@ test('a network learns on webgl, answers without it, and leaves no tensor behind
   expect(Array.from(probability?.data ?? [], Math.round)).toEqual([1, 0])
   model.dispose()
 
-  const { name, tf, release } = await openBackend('webgl', { logger })
+  const { name, release } = await openBackend('webgl', { logger })
   expect(name).toBe('webgl')
-  expect(tf.memory().numTensors).toBe(0)
+  expect(memory().numTensors).toBe(0)
   await release()
 })

@@ -10,15 +10,17 @@ import { codeBlocks } from './code-blocks.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const guides = join(root, 'docs', 'guides')
+/** Of this test alone, and gone after it. Not in node_modules, where TypeScript is not run. */
+const temporary = join(root, '.cache')
 /** Two folders below the root, as the guides are, so that relative imports hold. */
-const generated = join(root, '.cache', 'guides')
+const generated = join(temporary, 'guides')
 
 interface Written extends CodeBlock {
   readonly name: string
   readonly path: string
 }
 
-await rm(generated, { recursive: true, force: true })
+await rm(temporary, { recursive: true, force: true })
 await mkdir(generated, { recursive: true })
 const written: Written[] = []
 for (const guide of (await readdir(guides)).filter((file) => file.endsWith('.md'))) {
@@ -31,7 +33,7 @@ for (const guide of (await readdir(guides)).filter((file) => file.endsWith('.md'
 }
 const shown = written.filter(({ file }) => file !== undefined)
 const run = written.filter(({ file }) => file === undefined)
-afterAll(() => rm(generated, { recursive: true, force: true }))
+afterAll(() => rm(temporary, { recursive: true, force: true }))
 
 describe('the guides', () => {
   it('have code', () => {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Deployment } from 'millrace/deploy'
 import type { PredictionLog } from 'millrace/log'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { typeFaults } from './support/check-types.ts'
 import { sourceOfEntryPoint } from './support/entry-point-names.ts'
 import { loadedPackages } from './support/loaded-packages.ts'
@@ -40,10 +40,6 @@ describe('the code of the README', () => {
 
   afterAll(async () => {
     process.chdir(home)
-    made.server.closeAllConnections()
-    await new Promise((resolve) => made.server.close(resolve))
-    await made.deployment.close()
-    await made.log.close()
     rmSync(folder, { recursive: true })
   })
 
@@ -78,6 +74,18 @@ describe('the code of the README', () => {
       model_version: '1',
       outputs: [{ data: [expect.any(Number)] }],
     })
+  })
+
+  // The last test: nothing answers after it.
+  test('closes all that it opened when the process is told to end', async () => {
+    const close = process.listeners('SIGTERM').at(-1) as () => void
+    process.removeListener('SIGTERM', close)
+    const closeLog = vi.spyOn(made.log, 'close')
+    close()
+    await vi.waitFor(() => expect(closeLog).toHaveBeenCalledOnce(), { timeout: 10_000 })
+    await closeLog.mock.results[0]?.value
+    expect(made.server.listening).toBe(false)
+    await expect(made.deployment.predict([])).rejects.toMatchObject({ code: 'DEPLOYMENT_CLOSED' })
   })
 })
 

@@ -7,11 +7,13 @@ import { formatCount, formatFigure, formatShare } from '../format.ts'
 import { lineChart } from '../line-chart.ts'
 import type { Content, Markup } from '../markup.ts'
 import { markup } from '../markup.ts'
+import type { ReportModel } from '../report-model.ts'
+import { modelWords } from '../report-model.ts'
 
 /** The figures on the test part beside the baselines, the verdict of the gates, the curves, and the slices. */
-export function evaluationSection(evaluation: Evaluation, verdict: Verdict | undefined): Markup {
+export function evaluationSection(evaluation: Evaluation, verdict: Verdict | undefined, model?: ReportModel): Markup {
   return markup`<h2>Evaluation</h2>
-<p class="sub">On ${formatCount(evaluation.rows)} test rows.</p>
+<p class="sub">${model === undefined ? undefined : `${modelWords(model)} `}On ${formatCount(evaluation.rows)} test rows.</p>
 ${metricTable(evaluation)}
 ${verdict === undefined ? undefined : verdictTable(verdict)}
 <div class="charts">${evaluation.roc.length === 0 ? undefined : rocChart(evaluation)}${evaluation.calibration.length === 0 ? undefined : calibrationChart(evaluation)}</div>
@@ -59,7 +61,7 @@ function rocChart(evaluation: Evaluation): Markup {
 function calibrationChart(evaluation: Evaluation): Markup {
   const bins = evaluation.calibration.filter((bin) => bin.count > 0)
   const high = Math.min(1, Math.max(...bins.map((bin) => Math.max(bin.meanPrediction, bin.meanLabel))) * 1.05)
-  return lineChart({
+  const chart = lineChart({
     title: 'Calibration',
     xLabel: 'predicted share',
     yLabel: 'observed share',
@@ -70,6 +72,9 @@ function calibrationChart(evaluation: Evaluation): Markup {
       { name: 'model', color: 1, dots: true, points: bins.map((bin): [number, number] => [bin.meanPrediction, bin.meanLabel]) },
     ],
   })
+  const rows = bins.reduce((sum, bin) => sum + bin.count, 0)
+  const mean = (of: 'meanPrediction' | 'meanLabel'): string => formatShare(bins.reduce((sum, bin) => sum + bin.count * bin[of], 0) / rows)
+  return markup`<div>${chart}<p class="legend">Over ${formatCount(rows)} rows the model predicts ${mean('meanPrediction')}, observed are ${mean('meanLabel')}.</p></div>`
 }
 
 const shownSlices = 12

@@ -4,11 +4,16 @@ import { lineChart } from '../line-chart.ts'
 import type { Markup } from '../markup.ts'
 import { markup } from '../markup.ts'
 import type { MonitoringPeriod } from '../monitoring-period.ts'
+import type { ReportModel } from '../report-model.ts'
+import { servedWords } from '../report-model.ts'
 import { trendOf } from '../trend.ts'
 
 /** Drift by period and column, performance against the test value, operations, and what was done about the predictions. */
-export function monitoringSection(periods: readonly MonitoringPeriod[]): Markup {
+export function monitoringSection(periods: readonly MonitoringPeriod[], model?: ReportModel): Markup {
+  const served = periods.map((period) => period.servedVersion)
+  const words = servedWords(served, model)
   return markup`<h2>Monitoring</h2>
+${words === undefined ? undefined : markup`<p class="sub">${words}</p>`}
 ${periods.some((period) => period.drift !== undefined) ? driftTable(periods) : undefined}
 ${performanceCharts(periods)}
 ${operationsTable(periods)}`
@@ -38,7 +43,7 @@ function performanceCharts(periods: readonly MonitoringPeriod[]): Markup | undef
       title: metric,
       xLabel: 'period',
       yLabel: metric,
-      wholeX: true,
+      xNames: periods.map((period) => period.label),
       series: [
         { name: 'test part', color: 0, dashed: true, points: reference },
         { name: 'in production', color: 1, dots: true, points: observed },
@@ -50,16 +55,19 @@ function performanceCharts(periods: readonly MonitoringPeriod[]): Markup | undef
 }
 
 function operationsTable(periods: readonly MonitoringPeriod[]): Markup {
+  // One that served throughout is named above.
+  const hasVersions = new Set(periods.map((period) => period.servedVersion)).size > 1
   return markup`<h3>Operations and actions</h3>
-<div class="scroll"><table><thead><tr><th>period</th><th>rows</th><th>labelled</th><th>requests</th><th>p50</th><th>p99</th><th>rows/s</th><th>failures</th><th>flagged</th><th>acted on</th></tr></thead><tbody>
+<div class="scroll"><table><thead><tr><th>period</th>${hasVersions ? markup`<th>version</th>` : undefined}<th>rows</th><th>labelled</th><th>requests</th><th>p50</th><th>p99</th><th>rows/s</th><th>failures</th><th>flagged</th><th>acted on</th></tr></thead><tbody>
 ${periods.map(
   ({
     label,
     rows,
+    servedVersion,
     performance,
     operations,
     actions,
-  }) => markup`<tr><td>${label}</td><td>${formatCount(rows)}</td><td>${formatCount(performance?.labelledRows ?? Number.NaN)}</td>
+  }) => markup`<tr><td>${label}</td>${hasVersions ? markup`<td>${servedVersion ?? '–'}</td>` : undefined}<td>${formatCount(rows)}</td><td>${formatCount(performance?.labelledRows ?? Number.NaN)}</td>
 <td>${formatCount(operations?.requests ?? Number.NaN)}</td><td>${formatDuration(operations?.p50Ms ?? Number.NaN)}</td><td>${formatDuration(operations?.p99Ms ?? Number.NaN)}</td><td>${formatCount(operations?.rowsPerSecond ?? Number.NaN)}</td><td>${formatCount(operations?.failures ?? Number.NaN)}</td>
 <td>${formatCount(actions?.flagged ?? Number.NaN)}</td><td>${actions === undefined ? '–' : formatShare(actions.actedOn / actions.flagged)}</td></tr>`,
 )}</tbody></table></div>`

@@ -3,9 +3,11 @@ import { formatFigure } from '../format.ts'
 import { lineChart } from '../line-chart.ts'
 import type { Markup } from '../markup.ts'
 import { markup } from '../markup.ts'
+import type { ReportModel } from '../report-model.ts'
+import { modelWords } from '../report-model.ts'
 
 /** Learning curves: the loss on the training and on the validation part, by epoch. */
-export function trainingSection(history: readonly EpochRecord[]): Markup {
+export function trainingSection(history: readonly EpochRecord[], model?: ReportModel): Markup {
   const validation = history.flatMap((epoch): [number, number][] =>
     epoch.validationLoss === undefined ? [] : [[epoch.epoch, epoch.validationLoss]],
   )
@@ -14,6 +16,7 @@ export function trainingSection(history: readonly EpochRecord[]): Markup {
     undefined,
   )
   return markup`<h2>Training</h2>
+${model === undefined ? undefined : markup`<p class="sub">${modelWords(model)}</p>`}
 <div class="charts">${lineChart({
     title: 'Learning curves',
     xLabel: 'epoch',

@@ -121,6 +121,10 @@ describe('evaluate', () => {
     expect(await run(7)).toEqual(await run(100_000))
     expect(evaluate({ metrics: ['auc'], batchRows: 7 }).parameters).toEqual(evaluate({ metrics: ['auc'] }).parameters)
     expect(evaluate({ metrics: ['auc'] }).parameters).not.toEqual(evaluate({ metrics: ['auc'], baselines: [prior()] }).parameters)
+    const changed: Baseline = { ...prior(), version: '2' }
+    expect(evaluate({ metrics: ['auc'], baselines: [changed] }).parameters).not.toEqual(
+      evaluate({ metrics: ['auc'], baselines: [prior()] }).parameters,
+    )
   })
 
   it('measures baselines, fitted on the training part, on the same rows', async () => {

@@ -229,14 +229,20 @@ describe('a definition that does not fit', () => {
       { target: 'late', features: {}, crosses: { x: { of: ['origin'], as: standardize() } } },
       /one-hot or target encoded/,
     ],
-    ['a text for a target', { target: 'origin', features: { carrier: targetEncode() } }, /booleans or numbers. Received text/],
     ['nothing', { target: 'late', features: {} }, /at least one feature/],
   ]
   it.each(cases)('is FEATURE_INVALID: %s', async (_name, wrong, message) => {
     await expect(fitPlan(wrong, { train })).rejects.toMatchObject({ code: 'FEATURE_INVALID', message: expect.stringMatching(message) })
   })
 
-  it('is FEATURE_INVALID where the data does: missing numbers without impute, negative ones under a logarithm, a row without a label', async () => {
+  it('is LABEL_INVALID for a target of text', async () => {
+    await expect(fitPlan({ target: 'origin', features: { carrier: targetEncode() } }, { train })).rejects.toMatchObject({
+      code: 'LABEL_INVALID',
+      message: expect.stringMatching(/booleans or numbers. Received a column of text/),
+    })
+  })
+
+  it('is FEATURE_INVALID where the data does: missing numbers without impute, negative ones under a logarithm; LABEL_INVALID for a row without a label', async () => {
     const shape: Kinds = { x: 'number', city: 'text', y: 'number' }
     const fitTo = (data: Cells, x: Parameters<typeof fitPlan>[0]['features'][string]): Promise<FeaturePlan> =>
       fitPlan({ target: 'y', features: { x, city: targetEncode() } }, { train: datasetFrom(shape, data) })
@@ -251,8 +257,8 @@ describe('a definition that does not fit', () => {
       details: { feature: 'x' },
     })
     await expect(fitTo({ x: [1, 2], city, y: [1, null] }, standardize())).rejects.toMatchObject({
-      code: 'FEATURE_INVALID',
-      details: { feature: 'y' },
+      code: 'LABEL_INVALID',
+      details: { target: 'y', reason: 'null', row: 1 },
     })
     await expect(fitTo({ x: [1, null], city, y: [1, 2] }, impute('mean').pipe(standardize()))).resolves.toBeDefined()
   })

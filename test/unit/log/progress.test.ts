@@ -19,17 +19,55 @@ describe('a line of progress', () => {
 
   test('shows bar, count, rate, figures and time left', () => {
     expect(renderProgress(view, 120)).toBe(
-      'train  [############------------]   50%  1.5k/3k rows  412k rows/s  loss 0.4322  auc 0.8  1:12 left',
+      'train  [############------------]   50%   1.5k/3k rows   412k rows/s  loss 0.4322  auc 0.8000   1:12 left',
     )
   })
 
-  test('leaves out what does not fit: the bar shrinks, then figures go, then the rate, then the time', () => {
-    expect(renderProgress(view, 80)).toBe('train  [##---]   50%  1.5k/3k rows  412k rows/s  loss 0.4322  auc 0.8  1:12 left')
-    expect(renderProgress(view, 75)).toBe('train   50%  1.5k/3k rows  412k rows/s  loss 0.4322  auc 0.8  1:12 left')
-    expect(renderProgress(view, 60)).toBe('train  [###----]   50%  1.5k/3k rows  412k rows/s  1:12 left')
-    expect(renderProgress(view, 30)).toBe('train   50%  1:12 left')
-    expect(renderProgress(view, 12)).toBe('train   50%')
-    expect(renderProgress(view, 3)).toBe('tra')
+  test('keeps a bar of ten as long as the time fits beside it: the unit of the rate goes first, then figures, the rate, the count', () => {
+    const training = {
+      task: 'train',
+      done: 401_000,
+      total: 5_580_000,
+      unit: 'rows',
+      perSecond: 376_000,
+      secondsLeft: 14,
+      elapsedSeconds: 1,
+      fields: { epoch: 1, loss: 0.4477 },
+    }
+    const line = (columns: number): string => renderProgress(training, columns)
+    expect(line(120)).toBe('train  [#-----------------------]    7%   401k/5.58M rows   376k rows/s  epoch 1  loss 0.4477   0:14 left')
+    expect(line(90)).toBe('train  [#-------------]    7%   401k/5.58M rows   376k/s  epoch 1  loss 0.4477   0:14 left')
+    expect(line(80)).toBe('train  [-------------]    7%   401k/5.58M rows   376k/s  loss 0.4477   0:14 left')
+    expect(line(60)).toBe('train  [#--------------]    7%   401k/5.58M rows   0:14 left')
+    expect(line(40)).toBe('train  [-------------]    7%   0:14 left')
+    expect(line(30)).toBe('train    7%   0:14 left')
+    expect(line(12)).toBe('train    7%')
+    expect(line(3)).toBe('tra')
+  })
+
+  test.each([60, 79, 80, 120])('has a bar of one width from the first drawing to the last in %i columns', (columns) => {
+    const widths = new Set<number>()
+    const total = 5_580_000
+    for (let step = 1; step <= 500; step++) {
+      const done = (total * step) / 500
+      const isFirst = step === 1
+      const line = renderProgress(
+        {
+          task: 'train',
+          done,
+          total,
+          unit: 'rows',
+          elapsedSeconds: step,
+          fields: { epoch: 1 + Math.floor(step / 100), loss: 0.45 + 0.1 / step },
+          ...(isFirst ? {} : { perSecond: 9_990 + step * 700, secondsLeft: 1500 - step * 3 }),
+        },
+        columns,
+      )
+      widths.add(/\[[#-]*\]/.exec(line)?.[0].length ?? 0)
+      if (!isFirst && columns < 120) expect(line.length).toBe(columns)
+    }
+    expect([...widths]).toHaveLength(1)
+    expect([...widths][0]).toBeGreaterThanOrEqual(12)
   })
 
   test('without a total shows the count and the time so far, without a rate nothing of it', () => {
@@ -146,7 +184,7 @@ describe('a progress bar', () => {
     progress.finish('ingest')
     expect(written).toHaveLength(3)
     expect(written.every((text) => text.endsWith('\n') && !text.includes('\r') && !text.includes('\u001b'))).toBe(true)
-    expect(written[0]).toContain('50/120 files  10 files/s')
+    expect(written[0]).toContain(' 50/120 files     10 files/s')
     expect(written[2]).toContain('100%  120/120 files')
   })
 

@@ -243,3 +243,109 @@ describe('the trend of a metric over the periods', () => {
 test('markup keeps markup and escapes text, in lists too', () => {
   expect(markup`<p>${['a<', markup`<b>${'&'}</b>`, 1, undefined]}</p>`.text).toBe('<p>a&lt;<b>&amp;</b>1</p>')
 })
+
+describe('the version that a report is about', () => {
+  const page = (model: ReportContents['model'], served: readonly number[] = []) =>
+    htmlReport({
+      ...contents,
+      ...(model === undefined ? {} : { model }),
+      monitoring: served.map((servedVersion, index) => ({ label: `week ${index}`, rows: 1, servedVersion })),
+    })
+  const candidate = { name: 'flight<delay', version: 4, champion: 3 }
+
+  test('is named over training and evaluation, with the champion that it is not', () => {
+    const text = page(candidate)
+    const words = 'Version 4 of flight&lt;delay, a candidate: the champion is version 3.'
+    expect(text).toContain(`<h2>Training</h2>\n<p class="sub">${words}</p>`)
+    expect(text).toContain(`<h2>Evaluation</h2>\n<p class="sub">${words} On 1,000 test rows.</p>`)
+    expect(page({ ...candidate, champion: 4 })).toContain('Version 4 of flight&lt;delay, the champion.')
+    expect(page({ ...candidate, champion: undefined })).toContain('Version 4 of flight&lt;delay; there is no champion.')
+    expect(page(undefined)).toContain('<h2>Evaluation</h2>\n<p class="sub">On 1,000 test rows.</p>')
+  })
+
+  test('is set against those that served', () => {
+    expect(page(candidate, [3, 3])).toContain('Served by version 3 of flight&lt;delay, not by version 4 that the report is about.')
+    expect(page(candidate, [3, 4])).toContain('Served by versions 3 and 4 of flight&lt;delay.')
+    expect(page(candidate, [3, 4])).toMatch(/<th>version<\/th>.*<td>week 1<\/td><td>4<\/td>/s)
+    expect(page(candidate, [3, 3])).not.toContain('<th>version</th>')
+    expect(page(undefined, [3])).toContain('Served by version 3.')
+    expect(page(candidate)).not.toContain('Served by')
+  })
+})
+
+describe('the data section', () => {
+  const data = {
+    rowsRead: 2000,
+    rejected: { count: 50, reasons: { 'delay: null': 10, '<i>distance</i>: negative': 40 } },
+    parts: [
+      { name: 'train', rows: 1500, positiveShare: 0.211 },
+      { name: 'test', rows: 450 },
+    ],
+  }
+  const page = htmlReport({ title: 't', time: 0, data })
+
+  test('counts what was read, rejected and why, the commonest reason first', () => {
+    expect(page).toContain('2,000 rows read, 50 rejected (2.50 %).')
+    expect(page).toMatch(/&lt;i&gt;distance&lt;\/i&gt;: negative<\/td><td>40<.*delay: null<\/td><td>10</s)
+  })
+
+  test('shows the parts with their share of positive labels, where it is known', () => {
+    expect(page).toContain('<td>train</td><td>1,500</td><td>76.9 %</td><td>21.1 %</td>')
+    expect(page).toContain('<td>test</td><td>450</td><td>23.1 %</td><td>–</td>')
+    const plain = htmlReport({ title: 't', time: 0, data: { rowsRead: 450, parts: [{ name: 'test', rows: 450 }] } })
+    expect(plain).toContain('450 rows read.')
+    expect(plain).not.toContain('positive labels')
+    expect(htmlReport({ title: 't', time: 0, data: { rowsRead: 0, rejected: { count: 0, reasons: {} }, parts: [] } })).not.toContain('NaN')
+  })
+})
+
+test('calibration is said in words, over all rows of its bins', () => {
+  // (900 * 0.1 + 100 * 0.7) / 1000 and (900 * 0.12 + 100 * 0.66) / 1000
+  expect(htmlReport(contents)).toContain('Over 1,000 rows the model predicts 16.0 %, observed are 17.4 %.')
+})
+
+test('a short figure of a tile is not broken, a long one may be', () => {
+  const page = htmlReport({ title: 't', time: 0, facts: { rows: '3,000,000', code: 'a'.repeat(40) } })
+  expect(page).toContain('<b class="short">3,000,000</b>')
+  expect(page).toContain(`<b>${'a'.repeat(40)}</b>`)
+  expect(page).toMatch(/\.tile b\.short\{white-space:nowrap\}/)
+})
+
+describe('names on the x axis', () => {
+  const ticksOf = (names: readonly string[]) => {
+    const points = names.map((_, index): [number, number] => [index + 1, index])
+    const svg = lineChart({ title: 't', xLabel: 'period', yLabel: 'y', xNames: names, series: [{ name: 's', color: 1, points }] }).text
+    return [...svg.matchAll(/<text class="tick" x="([\d.]+)" y="255"[^>]*>(?:<title>([^<]*)<\/title>)?([^<]*)</g)].map((match) => ({
+      x: Number(match[1]),
+      whole: match[2],
+      text: match[3] ?? '',
+    }))
+  }
+
+  test('are the labels of the periods in a chart of performance', () => {
+    const page = htmlReport(contents)
+    expect(page).toMatch(/<text class="tick"[^>]*>week 1<.*<text class="tick"[^>]*>week 2</s)
+  })
+
+  test('stand apart and inside the drawing, however many and long they are', () => {
+    expect(ticksOf(['June 1–7', 'June 8–14', 'June 15–21', 'June 22–28', 'June 29–30']).map(({ text }) => text)).toHaveLength(5)
+    for (const names of [['one'], Array.from({ length: 60 }, (_, index) => `2001-06-${index}`), ['x'.repeat(200), 'y', 'z']]) {
+      const ticks = ticksOf(names)
+      expect(ticks.length).toBeGreaterThan(0)
+      ticks.forEach(({ x, text }, index) => {
+        const half = (text.length * 6) / 2
+        expect(x - half).toBeGreaterThan(0)
+        expect(x + half).toBeLessThanOrEqual(420)
+        const next = ticks[index + 1]
+        if (next !== undefined) expect(next.x - (next.text.length * 6) / 2).toBeGreaterThan(x + half)
+      })
+    }
+    expect(ticksOf(['x'.repeat(200), 'y', 'z'])[0]).toMatchObject({ whole: 'x'.repeat(200), text: `${'x'.repeat(13)}…` })
+  })
+})
+
+test('a table that can be scrolled shows it without a script, and not on paper', () => {
+  const page = htmlReport(contents)
+  expect(page).toMatch(/\.scroll\{overflow-x:auto;background:linear-gradient[^}]*local[^}]*scroll\}/)
+  expect(page).toMatch(/@media print\{.*background:none/)
+})

@@ -453,3 +453,7 @@ describe('memory storage', () => {
     await storage.put('a', text('y'))
   })
 })
+
+test('an empty path is refused, not taken for the current folder', async () => {
+  await expect(FileStorage.open('')).rejects.toMatchObject({ code: 'ARGUMENT_INVALID', details: { argument: 'root' } })
+})

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { createRandom } from '../../../src/core/index.ts'
 import type { Task } from '../../../src/model/learner.ts'
 import { Adam, addKernelDecay } from '../../../src/tfjs/adam.ts'
-import { openBackend } from '../../../src/tfjs/backend.ts'
 import { type DenseBatch, DenseGradient } from '../../../src/tfjs/dense-gradient.ts'
 import { type DenseTopology, hiddenActivations, initialParameters, layerPlaces } from '../../../src/tfjs/dense-topology.ts'
+import { startBackend } from '../../../src/tfjs/start-backend.ts'
 import { recordingLogger } from '../train/learning-fixtures.ts'
 
 const logger = recordingLogger()
@@ -59,7 +59,7 @@ describe('DenseGradient', () => {
   )
   it.each(cases)('agrees with finite differences: $activation, $task, dropout $dropout', async ({ activation, task, dropout }) => {
     const topology: DenseTopology = { sizes: [4, 6, 5, 1], activation }
-    const backend = await openBackend('wasm', { logger })
+    const backend = await startBackend('wasm', { logger })
     const parameters = initialParameters(topology, createRandom(3))
     // Biases away from zero, so that a bias gradient in the wrong place shows.
     for (const { biasStart, end } of layerPlaces(topology))
@@ -85,19 +85,19 @@ describe('DenseGradient', () => {
     const topology: DenseTopology = { sizes: [9, 33, 17, 1], activation: 'relu' }
     const parameters = initialParameters(topology, createRandom(0))
     const batch = batchOf('binary', 9, [33, 17], false)
-    const wasm = new DenseGradient(await openBackend('wasm', { logger }), topology, 'binary')
+    const wasm = new DenseGradient(await startBackend('wasm', { logger }), topology, 'binary')
     const first = await wasm.lossAndGradient(parameters, batch)
     const again = await wasm.lossAndGradient(parameters, batch)
     expect(again.gradient).toEqual(first.gradient)
     expect(again.loss).toBe(first.loss)
-    const cpu = new DenseGradient(await openBackend('cpu', { logger }), topology, 'binary')
+    const cpu = new DenseGradient(await startBackend('cpu', { logger }), topology, 'binary')
     const other = await cpu.lossAndGradient(parameters, batch)
     expect(other.loss).toBeCloseTo(first.loss, 6)
     for (const [index, value] of other.gradient.entries()) expect(Math.abs(value - (first.gradient[index] as number))).toBeLessThan(1e-6)
   })
 
   it('notices that the wasm heap is full, where tfjs writes over low memory without a word, and keeps no tensor', async () => {
-    const backend = await openBackend('wasm', { logger })
+    const backend = await startBackend('wasm', { logger })
     const full = { ...backend, tf: { ...backend.tf, backend: () => ({ getMemoryOffset: () => 0 }) } } as unknown as typeof backend
     const topology: DenseTopology = { sizes: [4, 6, 5, 1], activation: 'relu' }
     const before = tf.memory().numTensors
@@ -113,7 +113,7 @@ describe('DenseGradient', () => {
 
   it('keeps no tensor', async () => {
     const topology: DenseTopology = { sizes: [4, 6, 5, 1], activation: 'tanh' }
-    const gradient = new DenseGradient(await openBackend('wasm', { logger }), topology, 'binary')
+    const gradient = new DenseGradient(await startBackend('wasm', { logger }), topology, 'binary')
     const parameters = initialParameters(topology, createRandom(1))
     const before = tf.memory().numTensors
     for (let call = 0; call < 5; call++) {

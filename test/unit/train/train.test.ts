@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Json } from '../../../src/core/json.ts'
 import type { Flow, SplitPart } from '../../../src/data/flow.ts'
 import { logisticRegression } from '../../../src/learners/index.ts'
 import { denseNetworkLoader } from '../../../src/model/dense-network.ts'
@@ -70,6 +71,7 @@ describe('train', () => {
     const draws: number[] = []
     const learner: Learner = {
       kind: 'drawing',
+      version: '1',
       parameters: {},
       loader: denseNetworkLoader,
       async learn(data, context) {
@@ -93,8 +95,25 @@ describe('train', () => {
       key({ learner: logisticRegression({ l2: 0.1 }) }),
       key({ learner: logisticRegression(), seed: 0 }),
       key({ learner: logisticRegression(), seed: 1 }),
+      key({ learner: { ...logisticRegression(), version: '2' } }),
     ]
-    expect(new Set(keys).size).toBe(4)
+    expect(new Set(keys).size).toBe(5)
+  })
+
+  it('names the learner and the place of what is not JSON in its model', async () => {
+    const input = await prepared(50)
+    const giving = (json: unknown): Learner => ({
+      ...logisticRegression(),
+      kind: 'hasty',
+      learn: async () => ({ model: { kind: 'dense-network', json: json as Json, blobs: {} }, history: [], details: {} }),
+    })
+    const run = (json: unknown) => train<Prepared>({ learner: giving(json) }).definition.run(input, fixtureContext())
+    await expect(run(undefined)).rejects.toMatchObject({
+      code: 'VALUE_NOT_JSON',
+      message: 'Expected the learner "hasty" to give a JSON value at model.json. Received undefined.',
+      details: { path: 'model.json', received: 'undefined' },
+    })
+    await expect(run({ layers: [Number.NaN] })).rejects.toMatchObject({ details: { path: 'model.json.layers[0]', received: 'NaN' } })
   })
 
   it('refuses an empty training part and a seed that is no whole number', async () => {
