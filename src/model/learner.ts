@@ -47,7 +47,7 @@ export interface LearnerContext {
 export interface LearnedModel {
   readonly model: StoredModel
   readonly history: readonly EpochRecord[]
-  /** What lineage should know beside the parameters: backend and why it was chosen, library versions, the best epoch. No times: equal training, equal details. */
+  /** What lineage should know beside the parameters: backend and why it was chosen, the best epoch, and under `packages` the versions of the libraries that made it. No times: equal training, equal details. */
   readonly details: Json
 }
 

@@ -77,7 +77,7 @@ async function learn(
       details: {
         backend: backend.name,
         reason: backend.reason,
-        tfjs: backend.version,
+        packages: { '@tensorflow/tfjs': backend.version },
         bestEpoch: trained.bestEpoch,
         epochsRun: trained.history.length,
       },

@@ -1,6 +1,8 @@
 import { MillraceError } from '../core/error.ts'
-import { toJson } from '../core/json.ts'
+import { isPlainObject, toJson } from '../core/json.ts'
+import type { Json } from '../core/json-value.ts'
 import { createRandom } from '../core/random.ts'
+import { libraryVersion } from '../core/version.ts'
 import type { Flow, SplitPart } from '../data/flow.ts'
 import type { PreparedPart, TrainedPart } from '../model/flow.ts'
 import type { Learner } from '../model/learner.ts'
@@ -65,10 +67,18 @@ export function train<F extends Flow & SplitPart & PreparedPart>(options: TrainO
       })
       checkJson(learner, learned.model)
       const model = await storeModel(storage, learned.model, [learner.loader], { signal })
-      const { history, details } = learned
+      const { history } = learned
+      const details = withLibrary(learned.details)
       return { ...input, model, history, training: { learner: learner.kind, parameters: learner.parameters, details } }
     },
   })
+}
+
+/** Beside the learner's own libraries, the version of this one that made the model: a cached model keeps that of the run that made it. */
+function withLibrary(details: Json): Json {
+  if (!isPlainObject(details)) return details
+  const packages = isPlainObject(details.packages) ? details.packages : {}
+  return { ...details, packages: { millrace: libraryVersion, ...packages } } as Json
 }
 
 /** Whoever writes a learner reads which one it was, and where. */

@@ -4,6 +4,7 @@ import type { IModule } from 'dependency-cruiser'
 import { cruise } from 'dependency-cruiser'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { entryPoints } from '../../../scripts/entry-points.ts'
+import { libraryVersion } from '../../../src/core/version.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 
@@ -47,4 +48,9 @@ test('the package exports what the build makes', () => {
     Object.entries(entryPoints).map(([name, path]) => [name, { types: `./dist/${path}.d.ts`, default: `./dist/${path}.js` }]),
   )
   expect(exports).toEqual({ ...expected, './package.json': './package.json' })
+})
+
+test('the version in the lineage of models is that of the package', () => {
+  const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { readonly version: string }
+  expect(libraryVersion).toBe(version)
 })

@@ -61,7 +61,7 @@ describe('mlp', () => {
     expect(learned.details).toEqual({
       backend: 'wasm',
       reason: expect.stringContaining('fastest'),
-      tfjs: '4.22.0',
+      packages: { '@tensorflow/tfjs': '4.22.0' },
       bestEpoch: 30,
       epochsRun: 30,
     })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { libraryVersion } from '../../../src/core/index.ts'
 import type { Json } from '../../../src/core/json.ts'
 import type { Flow, SplitPart } from '../../../src/data/flow.ts'
 import { logisticRegression } from '../../../src/learners/index.ts'
@@ -41,7 +42,11 @@ describe('train', () => {
     expect(output.mine).toBe('kept')
     expect(output.model.kind).toBe('dense-network')
     expect(output.history.at(-1)?.validationLoss).toBeLessThan(0.6)
-    expect(output.training).toMatchObject({ learner: 'logistic-regression', parameters: { epochs: 25 }, details: { converged: true } })
+    expect(output.training).toMatchObject({
+      learner: 'logistic-regression',
+      parameters: { epochs: 25 },
+      details: { converged: true, packages: { millrace: libraryVersion } },
+    })
     expect(context.progressCalls.at(-1)?.unit).toBe('rows')
     const model = await output.model.open()
     const answers = await model.predict({ features: { shape: [2, 1], data: Float32Array.of(-3, 3) } })
