@@ -20,9 +20,9 @@ export interface EvaluateOptions<Column extends string = string> {
   /** Rows that go through plan and model together; default 8,192. It does not change the result. */
   readonly batchRows?: number
   /** Slices of fewer rows are left out; default 200. */
-  readonly minimumSliceRows?: number
+  readonly minSliceRows?: number
   /** Of each column; the largest are kept; default 100. */
-  readonly maximumSlices?: number
+  readonly maxSlices?: number
 }
 
 /**
@@ -44,8 +44,8 @@ export function evaluate<F extends Flow & SplitPart & PreparedPart & TrainedPart
   const slices = options.slices ?? []
   const baselines = options.baselines ?? []
   const batchRows = wholeNumber('batchRows', options.batchRows ?? 8_192)
-  const minimumRows = wholeNumber('minimumSliceRows', options.minimumSliceRows ?? 200)
-  const maximumSlices = wholeNumber('maximumSlices', options.maximumSlices ?? 100)
+  const minRows = wholeNumber('minSliceRows', options.minSliceRows ?? 200)
+  const maxSlices = wholeNumber('maxSlices', options.maxSlices ?? 100)
   if (metrics.length === 0) throw invalid('metrics', 'at least one metric', 'none')
   distinct('metrics', metrics)
   distinct('baselines', baselines)
@@ -56,8 +56,8 @@ export function evaluate<F extends Flow & SplitPart & PreparedPart & TrainedPart
       metrics: options.metrics.map(metricParameters),
       slices,
       baselines: baselines.map(({ name, version, parameters }) => ({ name, version, parameters })),
-      minimumRows,
-      maximumSlices,
+      minRows,
+      maxSlices,
     },
     async run(input, context) {
       const { test, task } = input
@@ -76,7 +76,7 @@ export function evaluate<F extends Flow & SplitPart & PreparedPart & TrainedPart
         baselines: Object.fromEntries(
           Object.entries(scores.baselines).map(([name, guesses]) => [name, metricValuesOf(metrics, labels, guesses, 'omit')]),
         ),
-        slices: scores.slices.flatMap((slice) => slice.slices(metrics, labels, predictions, { minimumRows, maximumSlices })),
+        slices: scores.slices.flatMap((slice) => slice.slices(metrics, labels, predictions, { minRows, maxSlices })),
         calibration: task === 'binary' ? calibrationBins(labels, predictions) : [],
         roc: task === 'binary' ? (whereDefined(() => rocCurve(labels, predictions)) ?? []) : [],
       }

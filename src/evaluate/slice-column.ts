@@ -11,9 +11,9 @@ const missing = 'null'
 
 export interface SliceLimits {
   /** Slices of fewer rows are left out: their figures would be noise. */
-  readonly minimumRows: number
+  readonly minRows: number
   /** Of one column; the largest are kept. */
-  readonly maximumSlices: number
+  readonly maxSlices: number
 }
 
 /** Groups the rows of the test part by the value of one column: a code a row, no text a row. */
@@ -49,9 +49,9 @@ export class SliceColumn {
     const rowsOf = (code: number): number => (starts[code + 1] as number) - (starts[code] as number)
     return this.#values
       .map((value, code) => ({ value, code, rows: rowsOf(code) }))
-      .filter(({ rows }) => rows >= limits.minimumRows)
+      .filter(({ rows }) => rows >= limits.minRows)
       .sort((left, right) => right.rows - left.rows || (left.value < right.value ? -1 : 1))
-      .slice(0, limits.maximumSlices)
+      .slice(0, limits.maxSlices)
       .map(({ value, code, rows }) => {
         const members = order.subarray(starts[code] as number, starts[code + 1] as number)
         return {

@@ -83,7 +83,7 @@ export function expectedCalibrationError(
 
 /**
  * The receiver operating characteristic from (0, 0) to (1, 1): at each threshold the share of negative and of positive rows whose score
- * reaches it. Where there are more thresholds than `maximumPoints` (default 201), those are kept that are evenly spaced along the curve.
+ * reaches it. Where there are more thresholds than `maxPoints` (default 201), those are kept that are evenly spaced along the curve.
  * The first threshold is one above the highest score, which flags nothing.
  *
  * @throws {@link MillraceError} `METRIC_UNDEFINED` without rows or with one class only.
@@ -91,19 +91,15 @@ export function expectedCalibrationError(
  * const points = rocCurve(Float32Array.of(0, 1), Float32Array.of(0.25, 0.75))
  * points.map(({ falsePositiveRate, truePositiveRate }) => [falsePositiveRate, truePositiveRate]) // [[0, 0], [0, 1], [1, 1]]
  */
-export function rocCurve(
-  labels: Float32Array,
-  scores: Float32Array,
-  options: { readonly maximumPoints?: number } = {},
-): readonly RocPoint[] {
-  const { maximumPoints = 201 } = options
+export function rocCurve(labels: Float32Array, scores: Float32Array, options: { readonly maxPoints?: number } = {}): readonly RocPoint[] {
+  const { maxPoints = 201 } = options
   checkRows('roc', labels, scores)
-  checkCount('maximumPoints', maximumPoints, 2)
+  checkCount('maxPoints', maxPoints, 2)
   const { positives, negatives } = classTotals(labels)
   checkClasses('roc', positives, negatives)
   const order = ascendingOrder(scores)
   const thresholds = distinctScores(scores, order)
-  const step = thresholds > maximumPoints - 1 ? 2 / (maximumPoints - 2) : 0
+  const step = thresholds > maxPoints - 1 ? 2 / (maxPoints - 2) : 0
   const points: RocPoint[] = [
     { threshold: (scores[order[order.length - 1] as number] as number) + 1, falsePositiveRate: 0, truePositiveRate: 0 },
   ]

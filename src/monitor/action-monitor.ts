@@ -35,9 +35,9 @@ export interface ActionMonitorOptions {
   /** Of the predictions, not of the actions. Default 10,000 rows. */
   readonly window?: WindowDefinition
   /** How long after its last prediction a window waits for actions, in milliseconds; default a day. */
-  readonly maximumDelayMs?: number
-  /** As in {@link PerformanceMonitorOptions.maximumRows}; default 2,000,000. */
-  readonly maximumRows?: number
+  readonly maxDelayMs?: number
+  /** As in {@link PerformanceMonitorOptions.maxRows}; default 2,000,000. */
+  readonly maxRows?: number
   /** Default 100. */
   readonly keepWindows?: number
   /** Default `actions`. */
@@ -57,8 +57,8 @@ interface State {
   readonly name: string
   readonly threshold: number
   readonly window: WindowDefinition
-  readonly maximumDelayMs: number
-  readonly maximumRows: number
+  readonly maxDelayMs: number
+  readonly maxRows: number
   readonly keepWindows: number
   readonly late: Json
   readonly counts: readonly (readonly [window: number, counts: Counts])[]
@@ -77,8 +77,8 @@ interface State {
 export class ActionMonitor implements Monitor {
   readonly name: string
   readonly #threshold: number
-  readonly #maximumDelayMs: number
-  readonly #maximumRows: number
+  readonly #maxDelayMs: number
+  readonly #maxRows: number
   readonly #keepWindows: number
   readonly #clock: Clock
   readonly #events: Events<ActionEvent>
@@ -89,8 +89,8 @@ export class ActionMonitor implements Monitor {
   constructor(options: ActionMonitorOptions) {
     this.name = options.name ?? 'actions'
     this.#threshold = options.threshold
-    this.#maximumDelayMs = options.maximumDelayMs ?? 86_400_000
-    this.#maximumRows = options.maximumRows ?? 2_000_000
+    this.#maxDelayMs = options.maxDelayMs ?? 86_400_000
+    this.#maxRows = options.maxRows ?? 2_000_000
     this.#keepWindows = options.keepWindows ?? 100
     this.#clock = options.clock ?? systemClock
     this.#events = new Events(options.onListenerError === undefined ? {} : { onListenerError: options.onListenerError })
@@ -143,8 +143,8 @@ export class ActionMonitor implements Monitor {
       name: this.name,
       threshold: this.#threshold,
       window: this.#late.definition,
-      maximumDelayMs: this.#maximumDelayMs,
-      maximumRows: this.#maximumRows,
+      maxDelayMs: this.#maxDelayMs,
+      maxRows: this.#maxRows,
       keepWindows: this.#keepWindows,
       late: this.#late.toJSON(),
       counts: [...this.#counts],
@@ -171,8 +171,8 @@ export class ActionMonitor implements Monitor {
   }
 
   #closeDue(now: number): void {
-    for (const window of this.#late.due(now, this.#maximumDelayMs, false)) this.#close(window, now)
-    while (this.#late.rows > this.#maximumRows) {
+    for (const window of this.#late.due(now, this.#maxDelayMs, false)) this.#close(window, now)
+    while (this.#late.rows > this.#maxRows) {
       const [oldest] = this.#late.windows()
       if (oldest === undefined) return
       if (!oldest.isOver) this.#late.endWindow()

@@ -33,7 +33,7 @@ export interface ComparisonOptions {
   /** Share of false alarms among the alarms that is accepted; default 0.01. */
   readonly alpha?: number
   /** Default {@link defaultMinimumEffects}. */
-  readonly minimumEffect?: MinimumEffect
+  readonly minEffect?: MinimumEffect
   /** How numbers are compared; default `kolmogorov-smirnov`. */
   readonly numberTest?: 'kolmogorov-smirnov' | 'population-stability-index'
 }
@@ -58,7 +58,7 @@ export interface ComparisonOptions {
  * verdicts.filter(({ drifted }) => drifted) // []
  */
 export function compareProfiles(reference: Profile, current: Profile, options: ComparisonOptions = {}): readonly ColumnVerdict[] {
-  const { alpha = 0.01, minimumEffect = {}, numberTest = 'kolmogorov-smirnov' } = options
+  const { alpha = 0.01, minEffect = {}, numberTest = 'kolmogorov-smirnov' } = options
   const results: { readonly column: string; readonly result: TestResult }[] = []
   for (const [column, now] of Object.entries(current.columns)) {
     const before = Object.hasOwn(reference.columns, column) ? reference.columns[column] : undefined
@@ -76,14 +76,14 @@ export function compareProfiles(reference: Profile, current: Profile, options: C
       column,
       ...result,
       adjustedPValue,
-      drifted: adjustedPValue < alpha && result.effect.value >= boundOf(result.test, minimumEffect),
+      drifted: adjustedPValue < alpha && result.effect.value >= boundOf(result.test, minEffect),
     }
   })
 }
 
-function boundOf(test: DriftTest, minimumEffect: MinimumEffect): number {
+function boundOf(test: DriftTest, minEffect: MinimumEffect): number {
   if (test === 'none') return Number.POSITIVE_INFINITY
-  return typeof minimumEffect === 'number' ? minimumEffect : (minimumEffect[test] ?? defaultMinimumEffects[test])
+  return typeof minEffect === 'number' ? minEffect : (minEffect[test] ?? defaultMinimumEffects[test])
 }
 
 type Part = readonly [part: string, result: TestResult]

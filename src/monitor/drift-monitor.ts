@@ -86,7 +86,7 @@ export class DriftMonitor implements Monitor {
 
   /** @throws {@link MillraceError} `ARGUMENT_INVALID`, or `COLUMN_NOT_FOUND` for a column that the reference has not. */
   constructor(options: DriftMonitorOptions) {
-    const { alpha = 0.01, minimumEffect, numberTest } = options
+    const { alpha = 0.01, minEffect, numberTest } = options
     if (!(alpha > 0 && alpha < 1)) {
       throw new MillraceError('ARGUMENT_INVALID', {
         message: `Expected alpha to be between 0 and 1. Received ${alpha}.`,
@@ -97,7 +97,7 @@ export class DriftMonitor implements Monitor {
     this.#reference = options.reference
     this.#comparison = {
       alpha,
-      ...(minimumEffect === undefined ? {} : { minimumEffect }),
+      ...(minEffect === undefined ? {} : { minEffect }),
       ...(numberTest === undefined ? {} : { numberTest }),
     }
     this.#hysteresis = checkHysteresis(options.hysteresis ?? {})

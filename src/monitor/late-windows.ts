@@ -145,13 +145,13 @@ export class LateWindows {
    * Windows that are over and have waited so long after their last prediction, and with `complete` those that wait for nothing more; the oldest
    * first. Asked after each observation, it costs nothing while no window is due, however many wait.
    */
-  due(now: number, maximumDelayMs: number, complete: boolean): readonly LateWindow[] {
+  due(now: number, maxDelayMs: number, complete: boolean): readonly LateWindow[] {
     const ids = new Set(complete ? this.#complete : [])
-    if (now - this.#leastTime >= maximumDelayMs) {
+    if (now - this.#leastTime >= maxDelayMs) {
       this.#leastTime = Number.POSITIVE_INFINITY
       for (const [id, { isOver, lastTime }] of this.#windows) {
         if (!isOver) continue
-        if (now - lastTime >= maximumDelayMs) ids.add(id)
+        if (now - lastTime >= maxDelayMs) ids.add(id)
         this.#leastTime = Math.min(this.#leastTime, lastTime)
       }
     }

@@ -12,21 +12,21 @@ const bucketCount = Math.ceil(Math.log(3_600_000 / leastMs) / growth) + 1
 export class LatencyHistogram {
   readonly #counts = new Uint32Array(bucketCount)
   #count = 0
-  #maximumMs = 0
+  #maxMs = 0
 
   get count(): number {
     return this.#count
   }
 
-  get maximumMs(): number {
-    return this.#maximumMs
+  get maxMs(): number {
+    return this.#maxMs
   }
 
   add(durationMs: number): void {
     const bucket = durationMs > leastMs ? Math.min(bucketCount - 1, Math.ceil(Math.log(durationMs / leastMs) / growth)) : 0
     this.#counts[bucket] = (this.#counts[bucket] as number) + 1
     this.#count++
-    if (durationMs > this.#maximumMs) this.#maximumMs = durationMs
+    if (durationMs > this.#maxMs) this.#maxMs = durationMs
   }
 
   /** The duration that a share `p` of them does not exceed, in milliseconds; 0 of none. */
@@ -37,7 +37,7 @@ export class LatencyHistogram {
       below += this.#counts[bucket] as number
       if (below < rank) continue
       // The middle of the bucket, but never more than the longest there was.
-      return this.#count === 0 ? 0 : Math.min(this.#maximumMs, bucket === 0 ? leastMs : leastMs * Math.exp(growth * (bucket - 0.5)))
+      return this.#count === 0 ? 0 : Math.min(this.#maxMs, bucket === 0 ? leastMs : leastMs * Math.exp(growth * (bucket - 0.5)))
     }
     return 0
   }
@@ -48,20 +48,20 @@ export class LatencyHistogram {
     this.#counts.forEach((count, bucket) => {
       if (count > 0) buckets.push([bucket, count])
     })
-    return { buckets, maximumMs: this.#maximumMs }
+    return { buckets, maxMs: this.#maxMs }
   }
 
   static fromJSON(stored: Json): LatencyHistogram {
-    const { buckets, maximumMs } = stored as unknown as {
+    const { buckets, maxMs } = stored as unknown as {
       readonly buckets: readonly (readonly [number, number])[]
-      readonly maximumMs: number
+      readonly maxMs: number
     }
     const histogram = new LatencyHistogram()
     for (const [bucket, count] of buckets) {
       histogram.#counts[bucket] = count
       histogram.#count += count
     }
-    histogram.#maximumMs = maximumMs
+    histogram.#maxMs = maxMs
     return histogram
   }
 }

@@ -21,7 +21,7 @@ export interface OperationsFigures {
   readonly failedRows: number
   readonly p50Ms: number
   readonly p99Ms: number
-  readonly maximumMs: number
+  readonly maxMs: number
   /** Rows by second of prediction time, as if one call had followed another. 0 before the first. */
   readonly rowsPerSecond: number
 }
@@ -201,7 +201,7 @@ class Figures {
       failedRows: this.#failedRows,
       p50Ms: this.#latency.quantileMs(0.5),
       p99Ms: this.#latency.quantileMs(0.99),
-      maximumMs: this.#latency.maximumMs,
+      maxMs: this.#latency.maxMs,
       rowsPerSecond: this.#busyMs === 0 ? 0 : (this.#rows / this.#busyMs) * 1000,
     }
   }

@@ -28,11 +28,11 @@ export interface PerformanceMonitorOptions {
   /** How much worse is bearable, as a share of the reference value; default 0.02. */
   readonly tolerance?: number
   /** Labels without which a window is not judged; default 100. */
-  readonly minimumLabels?: number
+  readonly minLabels?: number
   /** How long after its last prediction a window waits for labels, in milliseconds; default 30 days. */
-  readonly maximumDelayMs?: number
+  readonly maxDelayMs?: number
   /** Rows that are kept waiting (a batch counts as sixteen more); beyond that the oldest window is closed with what it has. Default 2,000,000: some 30 MB. */
-  readonly maximumRows?: number
+  readonly maxRows?: number
   /** Closed windows that are kept for {@link PerformanceMonitor.closedWindows}; default 100. */
   readonly keepWindows?: number
   /** Default `performance`. */
@@ -52,9 +52,9 @@ interface State {
   readonly reference: Readonly<Record<string, number>>
   readonly window: WindowDefinition
   readonly tolerance: number
-  readonly minimumLabels: number
-  readonly maximumDelayMs: number
-  readonly maximumRows: number
+  readonly minLabels: number
+  readonly maxDelayMs: number
+  readonly maxRows: number
   readonly keepWindows: number
   readonly late: Json
   readonly labelled: readonly (readonly [window: number, labels: string, scores: string])[]
@@ -80,9 +80,9 @@ export class PerformanceMonitor implements Monitor {
   readonly #metrics: readonly Metric[]
   readonly #reference: Readonly<Record<string, number>>
   readonly #tolerance: number
-  readonly #minimumLabels: number
-  readonly #maximumDelayMs: number
-  readonly #maximumRows: number
+  readonly #minLabels: number
+  readonly #maxDelayMs: number
+  readonly #maxRows: number
   readonly #keepWindows: number
   readonly #clock: Clock
   readonly #events: Events<PerformanceEvent>
@@ -97,9 +97,9 @@ export class PerformanceMonitor implements Monitor {
     this.#metrics = (options.metrics ?? ['auc', 'log-loss']).map(resolveMetric)
     this.#reference = { ...options.reference }
     this.#tolerance = options.tolerance ?? 0.02
-    this.#minimumLabels = options.minimumLabels ?? 100
-    this.#maximumDelayMs = options.maximumDelayMs ?? 30 * dayMs
-    this.#maximumRows = options.maximumRows ?? 2_000_000
+    this.#minLabels = options.minLabels ?? 100
+    this.#maxDelayMs = options.maxDelayMs ?? 30 * dayMs
+    this.#maxRows = options.maxRows ?? 2_000_000
     this.#keepWindows = options.keepWindows ?? 100
     this.#clock = options.clock ?? systemClock
     this.#events = new Events(options.onListenerError === undefined ? {} : { onListenerError: options.onListenerError })
@@ -156,9 +156,9 @@ export class PerformanceMonitor implements Monitor {
       reference: this.#reference,
       window: this.#late.definition,
       tolerance: this.#tolerance,
-      minimumLabels: this.#minimumLabels,
-      maximumDelayMs: this.#maximumDelayMs,
-      maximumRows: this.#maximumRows,
+      minLabels: this.#minLabels,
+      maxDelayMs: this.#maxDelayMs,
+      maxRows: this.#maxRows,
       keepWindows: this.#keepWindows,
       late: this.#late.toJSON(),
       labelled: [...this.#labelled].map(([window, { labels, scores }]) => [window, bytesToText(labels.view()), bytesToText(scores.view())]),
@@ -200,8 +200,8 @@ export class PerformanceMonitor implements Monitor {
   }
 
   #closeDue(now: number): void {
-    for (const window of this.#late.due(now, this.#maximumDelayMs, true)) this.#close(window, now)
-    while (this.#late.rows > this.#maximumRows) {
+    for (const window of this.#late.due(now, this.#maxDelayMs, true)) this.#close(window, now)
+    while (this.#late.rows > this.#maxRows) {
       const [oldest] = this.#late.windows()
       if (oldest === undefined) return
       if (!oldest.isOver) this.#late.endWindow()
@@ -238,7 +238,7 @@ export class PerformanceMonitor implements Monitor {
       const interval = whereDefined(() => metric.interval?.(labels, scores))
       metrics[metric.name] = value
       if (interval !== undefined) intervals[metric.name] = interval
-      if (labels.length >= this.#minimumLabels && this.#isWorse(metric, value, interval)) degraded.push(metric.name)
+      if (labels.length >= this.#minLabels && this.#isWorse(metric, value, interval)) degraded.push(metric.name)
     }
     return { ...bounds, labelledRows: labels.length, metrics, intervals, reference: this.#reference, degraded }
   }

@@ -12,7 +12,7 @@ export interface ChunkList {
 export const chunkListSignature = 'millrace-chunks\n'
 
 const formatVersion = 1
-const maximumChunkBytes = 64 * 1024 * 1024
+const maxChunkBytes = 64 * 1024 * 1024
 const digestPattern = /^[0-9a-f]{64}$/
 
 export function encodeChunkList(list: ChunkList): Uint8Array {
@@ -40,7 +40,7 @@ export function decodeChunkList(bytes: Uint8Array): ChunkList | undefined {
       details: { format: 'millrace-chunks', formatVersion: minReaderVersion, supportedVersion: formatVersion },
     })
   }
-  if (!isCount(sizeBytes) || !isCount(chunkBytes) || chunkBytes === 0 || chunkBytes > maximumChunkBytes || !Array.isArray(chunks))
+  if (!isCount(sizeBytes) || !isCount(chunkBytes) || chunkBytes === 0 || chunkBytes > maxChunkBytes || !Array.isArray(chunks))
     return undefined
   const digests = chunks.filter((digest): digest is string => typeof digest === 'string' && digestPattern.test(digest))
   // So a damaged size cannot ask for more memory than the list's own length accounts for.

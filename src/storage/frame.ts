@@ -23,7 +23,7 @@ export type FrameFault =
 
 export const frameHeaderBytes = 20
 /** A length above it is taken for damage, before anything is allocated. */
-export const maximumPayloadBytes: number = 64 * 1024 * 1024
+export const maxPayloadBytes: number = 64 * 1024 * 1024
 
 /** Its first byte is no character of UTF-8 text. */
 const magic: readonly number[] = [0x8d, 0x4d, 0x52, 0x46]
@@ -37,7 +37,7 @@ export function frameSizeBytes(payload: Uint8Array): number {
  * Writes a frame at `offset` and returns the offset behind it. Layout, little-endian: magic (4) | payload length (4) | CRC-32 of length, sequence and
  * payload (4) | sequence (8, its highest byte the kind) | payload.
  *
- * @throws {@link MillraceError} `ARGUMENT_INVALID` for a payload above {@link maximumPayloadBytes}.
+ * @throws {@link MillraceError} `ARGUMENT_INVALID` for a payload above {@link maxPayloadBytes}.
  */
 export function encodeFrame(frame: Frame, target: Uint8Array, offset: number): number {
   const { payload } = frame
@@ -54,10 +54,10 @@ export function encodeFrame(frame: Frame, target: Uint8Array, offset: number): n
 
 /** @throws {@link MillraceError} `ARGUMENT_INVALID` for a payload that no frame can hold. */
 export function assertPayloadSize(payload: Uint8Array): void {
-  if (payload.length <= maximumPayloadBytes) return
+  if (payload.length <= maxPayloadBytes) return
   throw new MillraceError('ARGUMENT_INVALID', {
-    message: `Expected a payload of at most ${maximumPayloadBytes} bytes. Received ${payload.length}.`,
-    details: { argument: 'payload', expected: `at most ${maximumPayloadBytes} bytes`, received: String(payload.length) },
+    message: `Expected a payload of at most ${maxPayloadBytes} bytes. Received ${payload.length}.`,
+    details: { argument: 'payload', expected: `at most ${maxPayloadBytes} bytes`, received: String(payload.length) },
   })
 }
 
@@ -70,7 +70,7 @@ export function decodeFrame(bytes: Uint8Array, offset: number): DecodedFrame | F
   if (available < frameHeaderBytes) return { fault: 'incomplete', neededBytes: frameHeaderBytes }
   const view = new DataView(bytes.buffer, bytes.byteOffset + offset, frameHeaderBytes)
   const length = view.getUint32(4, true)
-  if (length > maximumPayloadBytes) return { fault: 'broken', reason: `the frame's length is ${length}` }
+  if (length > maxPayloadBytes) return { fault: 'broken', reason: `the frame's length is ${length}` }
   if (available < frameHeaderBytes + length) return { fault: 'incomplete', neededBytes: frameHeaderBytes + length }
   if (view.getUint32(8, true) !== checksum(bytes, offset, length)) return { fault: 'broken', reason: "the frame's checksum does not fit" }
   const high = view.getUint32(16, true)

@@ -4,7 +4,7 @@ const segmentPattern = /^[a-z0-9](?:[a-z0-9._-]{0,126}[a-z0-9])?$/
 const reservedSegments: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
 /** Leaves room for a bucket's own prefix below the 1,024 bytes of S3. */
-const maximumLength = 512
+const maxLength = 512
 
 /**
  * Rejects what is no storage key: segments of lower-case letters, digits, `.`, `_` and `-` that start and end with a letter or digit, of at
@@ -53,7 +53,7 @@ export function folderCollision(key: string, other: string): MillraceError<'STOR
 function faultOf(key: unknown): string | undefined {
   if (typeof key !== 'string') return `it is ${key === null ? 'null' : typeof key}, not text`
   if (key === '') return 'it is empty'
-  if (key.length > maximumLength) return `it has ${key.length} characters, more than ${maximumLength}`
+  if (key.length > maxLength) return `it has ${key.length} characters, more than ${maxLength}`
   for (const segment of key.split('/')) {
     if (segment === '') return 'a segment is empty'
     if (segment.length > 128) return `a segment has ${segment.length} characters, more than 128`

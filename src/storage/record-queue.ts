@@ -15,15 +15,15 @@ interface Waiting {
 
 /** Records in order, bounded by their bytes until they are released; what is above the bound waits or is refused. */
 export class RecordQueue {
-  readonly #maximumBytes: number
+  readonly #maxBytes: number
   readonly #policy: 'block' | 'drop-newest'
   #records: QueuedRecord[] = []
   #waiting: Waiting[] = []
   /** Of what is queued and of what was taken but not released. */
   #sizeBytes = 0
 
-  constructor(options: { readonly maximumBytes: number; readonly policy: 'block' | 'drop-newest' }) {
-    this.#maximumBytes = options.maximumBytes
+  constructor(options: { readonly maxBytes: number; readonly policy: 'block' | 'drop-newest' }) {
+    this.#maxBytes = options.maxBytes
     this.#policy = options.policy
   }
 
@@ -69,7 +69,7 @@ export class RecordQueue {
 
   /** One record alone fits, whatever its size: else it would wait for ever. */
   #fits(record: QueuedRecord): boolean {
-    return this.#sizeBytes === 0 || this.#sizeBytes + record.sizeBytes <= this.#maximumBytes
+    return this.#sizeBytes === 0 || this.#sizeBytes + record.sizeBytes <= this.#maxBytes
   }
 
   #admit(record: QueuedRecord): void {

@@ -19,7 +19,7 @@ interface WriterOptions {
   readonly writer: string
   readonly fsync: FsyncPolicy
   readonly rotation: { readonly sizeBytes: number; readonly ageMs: number }
-  readonly queue: { readonly maximumBytes: number; readonly policy: 'block' | 'drop-newest' }
+  readonly queue: { readonly maxBytes: number; readonly policy: 'block' | 'drop-newest' }
   readonly clock: Clock
 }
 

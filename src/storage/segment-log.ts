@@ -17,7 +17,7 @@ export interface SegmentLogOptions {
   /** A segment is sealed when it is larger or older than this at the next record; default 64 MB, 1 h. */
   readonly rotation?: { readonly sizeBytes?: number; readonly ageMs?: number }
   /** Records that wait to be written: at most so many bytes (default 16 MB), and what `append` does with more; default `block`. */
-  readonly queue?: { readonly maximumBytes?: number; readonly policy?: 'block' | 'drop-newest' }
+  readonly queue?: { readonly maxBytes?: number; readonly policy?: 'block' | 'drop-newest' }
   readonly clock?: Clock
   readonly random?: Random
 }
@@ -37,14 +37,14 @@ export async function openSegmentLog(store: SegmentStore, prefix: string, option
   assertPrefix(prefix)
   const { clock = systemClock, random = systemRandom, fsync = { ms: 50, records: 1000 } } = options
   const rotation = { sizeBytes: 64 * 1024 * 1024, ageMs: 3_600_000, ...options.rotation }
-  const queue = { maximumBytes: 16 * 1024 * 1024, policy: 'block' as const, ...options.queue }
+  const queue = { maxBytes: 16 * 1024 * 1024, policy: 'block' as const, ...options.queue }
   if (typeof fsync === 'object') {
     assertPositive('fsync.ms', fsync.ms)
     assertPositive('fsync.records', fsync.records)
   }
   assertPositive('rotation.sizeBytes', rotation.sizeBytes)
   assertPositive('rotation.ageMs', rotation.ageMs)
-  assertPositive('queue.maximumBytes', queue.maximumBytes)
+  assertPositive('queue.maxBytes', queue.maxBytes)
   const writer = createIdentifierSource({ clock, random })()
   return new SegmentLogWriter({ store, prefix, writer, fsync, rotation, queue, clock })
 }

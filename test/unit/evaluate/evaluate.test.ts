@@ -136,7 +136,7 @@ describe('evaluate', () => {
   })
 
   it('measures slices by the value of a column, the largest first, missing values among them', async () => {
-    const stage = evaluate<Trained>({ metrics: ['auc'], slices: ['origin', 'cancelled', 'gate'], minimumSliceRows: 20 })
+    const stage = evaluate<Trained>({ metrics: ['auc'], slices: ['origin', 'cancelled', 'gate'], minSliceRows: 20 })
     const { evaluation } = await stage.definition.run(await trained(columns, nothing()), fixtureContext())
     const origins = evaluation.slices.filter(({ column }) => column === 'origin')
     expect(origins.map(({ value, rows }) => [value, rows])).toEqual([
@@ -154,13 +154,13 @@ describe('evaluate', () => {
   })
 
   it('leaves out small slices, and all but the largest', async () => {
-    const run = async (options: { minimumSliceRows?: number; maximumSlices?: number }): Promise<readonly string[]> => {
+    const run = async (options: { minSliceRows?: number; maxSlices?: number }): Promise<readonly string[]> => {
       const stage = evaluate<Trained>({ metrics: ['auc'], slices: ['origin'], ...options })
       return (await stage.definition.run(await trained(columns, nothing()), fixtureContext())).evaluation.slices.map(({ value }) => value)
     }
     expect(await run({})).toEqual(['SEA', 'JFK', 'LAX'])
-    expect(await run({ minimumSliceRows: 1_000 })).toEqual(['SEA'])
-    expect(await run({ minimumSliceRows: 1, maximumSlices: 2 })).toEqual(['SEA', 'JFK'])
+    expect(await run({ minSliceRows: 1_000 })).toEqual(['SEA'])
+    expect(await run({ minSliceRows: 1, maxSlices: 2 })).toEqual(['SEA', 'JFK'])
   })
 
   it('leaves out of a slice what its rows do not define', async () => {
@@ -262,7 +262,7 @@ describe('evaluate', () => {
     expect(() => evaluate({ metrics: ['auc', 'auc'] })).toThrow(/"auc" twice/)
     expect(() => evaluate({ metrics: ['auc'], baselines: [same, same] })).toThrow(/"prior" twice/)
     expect(() => evaluate({ metrics: ['auc'], batchRows: 0 })).toThrow(/batchRows/)
-    expect(() => evaluate({ metrics: ['auc'], minimumSliceRows: 1.5 })).toThrow(/minimumSliceRows/)
-    expect(() => evaluate({ metrics: ['auc'], maximumSlices: -1 })).toThrow(/maximumSlices/)
+    expect(() => evaluate({ metrics: ['auc'], minSliceRows: 1.5 })).toThrow(/minSliceRows/)
+    expect(() => evaluate({ metrics: ['auc'], maxSlices: -1 })).toThrow(/maxSlices/)
   })
 })

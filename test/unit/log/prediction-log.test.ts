@@ -206,7 +206,7 @@ describe('a disk that stalls', () => {
   test('does not hold up serving: what finds no room is dropped, counted, and told of in the log', async () => {
     const storage = new MemoryStorage()
     const { store, open } = stalled(storage)
-    const log = await openPredictionLog({ storage: store, queue: { maximumBytes: 20_000 } })
+    const log = await openPredictionLog({ storage: store, queue: { maxBytes: 20_000 } })
     const events: string[] = []
     log.on((event) => events.push(event.type))
     const ids = Array.from({ length: 100 }, (_, index) => `id-${index}`)
@@ -231,7 +231,7 @@ describe('a disk that stalls', () => {
   test('holds up a log that must not drop', async () => {
     const storage = new MemoryStorage()
     const { store, open } = stalled(storage)
-    const log = await openPredictionLog({ storage: store, queue: { maximumBytes: 2_000, policy: 'block' } })
+    const log = await openPredictionLog({ storage: store, queue: { maxBytes: 2_000, policy: 'block' } })
     const appends = Array.from({ length: 20 }, (_, index) => log.append('prediction', predictions([`id-${index}`], ['SEA'], [index])))
     let settled = false
     const all = Promise.all(appends).then(() => {

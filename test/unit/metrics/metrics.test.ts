@@ -244,10 +244,10 @@ describe('rocCurve', () => {
     const random = createRandom(3)
     const s = Float32Array.from({ length: 20_000 }, () => random.next())
     const l = s.map((score) => (random.next() < score ? 1 : 0))
-    for (const maximumPoints of [2, 3, 10, 201]) {
-      const points = rocCurve(l, s, { maximumPoints })
-      expect(points.length).toBeLessThanOrEqual(maximumPoints)
-      expect(points.length).toBeGreaterThan(maximumPoints * 0.6)
+    for (const maxPoints of [2, 3, 10, 201]) {
+      const points = rocCurve(l, s, { maxPoints })
+      expect(points.length).toBeLessThanOrEqual(maxPoints)
+      expect(points.length).toBeGreaterThan(maxPoints * 0.6)
       expect(points[0]).toMatchObject({ falsePositiveRate: 0, truePositiveRate: 0 })
       expect(points.at(-1)).toMatchObject({ falsePositiveRate: 1, truePositiveRate: 1 })
     }

@@ -48,7 +48,7 @@ describe('verdicts', () => {
       let alarms = 0
       for (let trial = 0; trial < trials; trial += windowsPerReference) {
         // Without the effect's bound, which would hide the p-value's share.
-        const monitor = new DriftMonitor({ reference: profileOf(draw(20_000)), window: { rows }, alpha, minimumEffect: 0 })
+        const monitor = new DriftMonitor({ reference: profileOf(draw(20_000)), window: { rows }, alpha, minEffect: 0 })
         monitor.on((event) => {
           if (event.type === 'window-closed' && event.verdicts.some((verdict) => verdict.drifted)) alarms++
         })
@@ -66,7 +66,7 @@ describe('verdicts', () => {
     const verdict = verdictOf(monitor.check(), 'x')
     expect(verdict.pValue).toBeLessThan(1e-4)
     expect(verdict.drifted).toBe(false)
-    const strict = new DriftMonitor({ reference, window: { rows: 400_000 }, minimumEffect: { 'kolmogorov-smirnov': 0.001 } })
+    const strict = new DriftMonitor({ reference, window: { rows: 400_000 }, minEffect: { 'kolmogorov-smirnov': 0.001 } })
     strict.observe(batch({ x: numberColumn(normals(random, 400_000, 0.02)) }))
     expect(verdictOf(strict.check(), 'x').drifted).toBe(true)
   })
@@ -123,7 +123,7 @@ describe('verdicts', () => {
     for (let trial = 0; trial < trials; trial++) {
       const reference = profileOf({ c: texts(2000) })
       const judge = (column: Column) => {
-        const monitor = new DriftMonitor({ reference, alpha: 0.05, minimumEffect: 0 })
+        const monitor = new DriftMonitor({ reference, alpha: 0.05, minEffect: 0 })
         monitor.observe(batch({ c: column }))
         return verdictOf(monitor.check(), 'c').drifted
       }
@@ -154,7 +154,7 @@ describe('verdicts', () => {
       const judge = (column: Column) => {
         const counter = new ProfileCounter(reference)
         counter.addColumns(column.length, { c: column })
-        return compareProfiles(reference, counter.profile(), { minimumEffect: 0 })[0]?.drifted
+        return compareProfiles(reference, counter.profile(), { minEffect: 0 })[0]?.drifted
       }
       if (judge(draw(2000)) === true) alarms++
       expect(judge(draw(2000, 0.2))).toBe(true)

@@ -45,7 +45,7 @@ describe('PerformanceMonitor', () => {
   })
 
   it('closes a window that has waited long enough', () => {
-    const monitor = new PerformanceMonitor({ metrics: ['accuracy'], window: { durationMs: 100 }, maximumDelayMs: 1000 })
+    const monitor = new PerformanceMonitor({ metrics: ['accuracy'], window: { durationMs: 100 }, maxDelayMs: 1000 })
     monitor.observePredictions(prediction('a', 10, [0.9, 0.9]))
     monitor.observePredictions(prediction('b', 110, [0.9]))
     monitor.observeOutcomes(outcomes('a', 500, [1], [0]))
@@ -92,18 +92,18 @@ describe('PerformanceMonitor', () => {
   })
 
   it('keeps only so many rows: the oldest window is closed with what it has', () => {
-    const monitor = new PerformanceMonitor({ metrics: ['accuracy'], window: { rows: 100 }, maximumRows: 300 })
+    const monitor = new PerformanceMonitor({ metrics: ['accuracy'], window: { rows: 100 }, maxRows: 300 })
     for (let index = 0; index < 20; index++) monitor.observePredictions(prediction(`b${index}`, index, new Array<number>(50).fill(1)))
     expect(monitor.check().reduce((rows, window) => rows + window.rows, 0)).toBeLessThanOrEqual(300)
     expect(monitor.closedWindows.length).toBeGreaterThanOrEqual(7)
-    const single = new PerformanceMonitor({ window: { durationMs: 1e9 }, maximumRows: 300 })
+    const single = new PerformanceMonitor({ window: { durationMs: 1e9 }, maxRows: 300 })
     for (let index = 0; index < 20; index++) single.observePredictions(prediction(`b${index}`, index, new Array<number>(50).fill(1)))
     expect(single.check().reduce((rows, window) => rows + window.rows, 0)).toBeLessThanOrEqual(300)
   })
 
   it('has as many windows waiting as there are, without looking at each at every observation', () => {
     const observed = (windows: number): { readonly monitor: PerformanceMonitor; readonly durationMs: number } => {
-      const monitor = new PerformanceMonitor({ metrics: ['accuracy'], window: { durationMs: 1000 }, maximumDelayMs: 1e9 })
+      const monitor = new PerformanceMonitor({ metrics: ['accuracy'], window: { durationMs: 1000 }, maxDelayMs: 1e9 })
       const startMs = performance.now()
       for (let index = 0; index < windows; index++) monitor.observePredictions(prediction(`b${index}`, index * 1000, [0.9]))
       return { monitor, durationMs: performance.now() - startMs }
@@ -122,7 +122,7 @@ describe('PerformanceMonitor', () => {
   })
 
   it('closes windows in time though their labels never come, after a stored state too', () => {
-    let monitor = new PerformanceMonitor({ metrics: ['accuracy'], window: { rows: 2 }, maximumDelayMs: 100 })
+    let monitor = new PerformanceMonitor({ metrics: ['accuracy'], window: { rows: 2 }, maxDelayMs: 100 })
     for (let index = 0; index < 60; index++) {
       monitor.observePredictions(prediction(`b${index}`, index * 10, [0.9]))
       monitor = PerformanceMonitor.fromJSON(monitor.toJSON())
@@ -190,7 +190,7 @@ describe('PerformanceMonitor', () => {
 
 describe('ActionMonitor', () => {
   it('counts the flagged predictions that were acted on, by window of prediction', () => {
-    const monitor = new ActionMonitor({ threshold: 0.5, window: { rows: 4 }, maximumDelayMs: 1000 })
+    const monitor = new ActionMonitor({ threshold: 0.5, window: { rows: 4 }, maxDelayMs: 1000 })
     monitor.observePredictions(prediction('a', 1, [0.5, 0.4, 0.9, 0.1]))
     monitor.observePredictions(prediction('b', 2, [0.7]))
     monitor.observeActions({ batchId: 'a', time: 3, rows: Uint32Array.of(0, 3), action: 'rebooked' })
@@ -226,7 +226,7 @@ describe('OperationsMonitor', () => {
     const { uptimeMs, availability, total, window } = monitor.snapshot()
     expect(uptimeMs).toBe(60_000)
     expect(availability).toBeCloseTo(1000 / 1010, 12)
-    expect(total).toMatchObject({ rows: 2000, requests: 1000, failures: 10, failedRows: 30, maximumMs: 100 })
+    expect(total).toMatchObject({ rows: 2000, requests: 1000, failures: 10, failedRows: 30, maxMs: 100 })
     expect(Math.abs(total.p50Ms / 50 - 1)).toBeLessThan(0.011)
     expect(Math.abs(total.p99Ms / 99 - 1)).toBeLessThan(0.011)
     expect(total.rowsPerSecond).toBeCloseTo(2000 / 50.05, 6)
@@ -254,7 +254,7 @@ describe('OperationsMonitor', () => {
       window: undefined,
     })
     monitor.observePredictions(prediction('a', 1, [0], undefined, 0))
-    expect(monitor.snapshot().total).toMatchObject({ p50Ms: 0, maximumMs: 0 })
+    expect(monitor.snapshot().total).toMatchObject({ p50Ms: 0, maxMs: 0 })
     monitor.observePredictions(prediction('b', 1, [0], undefined, 1e12))
     expect(monitor.snapshot().total.p99Ms).toBeGreaterThan(3.5e6)
   })
@@ -268,8 +268,8 @@ describe('state of the monitors beside drift', () => {
           metrics: ['accuracy', 'brier'],
           reference: { accuracy: 0.9 },
           window: { rows: 20 },
-          maximumDelayMs: 30,
-          minimumLabels: 5,
+          maxDelayMs: 30,
+          minLabels: 5,
           clock: manualClock(9),
         }),
       restore: (stored) => PerformanceMonitor.fromJSON(stored, { clock: manualClock(9) }),
@@ -280,7 +280,7 @@ describe('state of the monitors beside drift', () => {
       ],
     },
     actions: {
-      make: () => new ActionMonitor({ threshold: 0.5, window: { durationMs: 5 }, maximumDelayMs: 10, clock: manualClock(9) }),
+      make: () => new ActionMonitor({ threshold: 0.5, window: { durationMs: 5 }, maxDelayMs: 10, clock: manualClock(9) }),
       restore: (stored) => ActionMonitor.fromJSON(stored, { clock: manualClock(9) }),
       finish: (monitor) => [(monitor as ActionMonitor).closeWindows(), (monitor as ActionMonitor).closedWindows],
     },

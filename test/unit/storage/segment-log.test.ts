@@ -162,7 +162,7 @@ describe('a full queue', () => {
 
   test('blocks: appends wait until there is room, and nothing is lost', async () => {
     const { store, open } = stalled()
-    const log = await openSegmentLog(store, 'log', { queue: { maximumBytes: 1000, policy: 'block' } })
+    const log = await openSegmentLog(store, 'log', { queue: { maxBytes: 1000, policy: 'block' } })
     let accepted = 0
     const appends = Array.from({ length: 100 }, (_, index) => log.append(text(`${index} ${'x'.repeat(80)}`)).then(() => accepted++))
     await turn()
@@ -179,7 +179,7 @@ describe('a full queue', () => {
 
   test('drops the newest: appends resolve at once, drops are counted and told in the log', async () => {
     const { store, open } = stalled()
-    const log = await openSegmentLog(store, 'log', { queue: { maximumBytes: 1000, policy: 'drop-newest' } })
+    const log = await openSegmentLog(store, 'log', { queue: { maxBytes: 1000, policy: 'drop-newest' } })
     const events: SegmentLogEvent[] = []
     log.on((event) => events.push(event))
     for (let index = 0; index < 100; index++) await log.append(text(`${index} ${'x'.repeat(80)}`))
@@ -201,7 +201,7 @@ describe('a full queue', () => {
 
   test('takes a record that is larger than the whole queue when it is alone', async () => {
     const store = new MemoryStorage()
-    const log = await openSegmentLog(store, 'log', { queue: { maximumBytes: 10, policy: 'drop-newest' } })
+    const log = await openSegmentLog(store, 'log', { queue: { maxBytes: 10, policy: 'drop-newest' } })
     await log.append(text('x'.repeat(1000)))
     await log.close()
     expect((await readAll(store)).records.length).toBe(1)
