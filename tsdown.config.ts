@@ -2,7 +2,8 @@ import { defineConfig } from 'tsdown'
 import { entryPoints } from './scripts/entry-points.ts'
 
 const config: ReturnType<typeof defineConfig> = defineConfig({
-  entry: Object.fromEntries(Object.values(entryPoints).map((path) => [path, `src/${path}.ts`])),
+  // What is imported, and `npx millrace`.
+  entry: Object.fromEntries([...Object.values(entryPoints), 'program'].map((path) => [path, `src/${path}.ts`])),
   format: 'esm',
   platform: 'neutral',
   target: 'es2023',

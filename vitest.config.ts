@@ -6,7 +6,10 @@ const source = fileURLToPath(new URL('./src/', import.meta.url))
 /** Tests import `millrace/...` as users do; here that is the source. */
 const alias = [
   { find: /^millrace$/, replacement: `${source}index.ts` },
-  { find: /^millrace\/(storage\/file|storage\/indexeddb|ingest\/parquet|registry\/git)$/, replacement: `${source}$1.ts` },
+  {
+    find: /^millrace\/(storage\/file|storage\/indexeddb|storage\/s3|ingest\/parquet|registry\/git|registry\/mlflow)$/,
+    replacement: `${source}$1.ts`,
+  },
   { find: /^millrace\/(.+)$/, replacement: `${source}$1/index.ts` },
 ]
 
@@ -18,6 +21,7 @@ const browserDependencies = [
   '@tensorflow/tfjs-backend-wasm',
   ...['data', 'enum', 'ipc/reader', 'ipc/writer', 'recordbatch', 'schema', 'table', 'type', 'vector'].map((file) => `apache-arrow/${file}`),
   'eventemitter3',
+  'fast-check',
   'idb-keyval',
 ]
 
@@ -27,6 +31,22 @@ const config: ReturnType<typeof defineConfig> = defineConfig({
       {
         resolve: { alias },
         test: { name: 'node', include: ['test/{unit,conformance,docs}/**/*.test.ts'], testTimeout: 30_000 },
+      },
+      {
+        // Processes that are killed, faults one by one, histories that are checked: each test names its row of the fault matrix.
+        resolve: { alias },
+        test: { name: 'proof', include: ['test/proof/**/*.test.ts'], testTimeout: 600_000, hookTimeout: 120_000 },
+      },
+      {
+        // Against real servers that scripts/services starts: one file after the other, since they share the servers and two processors.
+        resolve: { alias },
+        test: {
+          name: 'services',
+          include: ['test/services/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
       },
       {
         resolve: { alias },

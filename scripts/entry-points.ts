@@ -5,8 +5,10 @@ export const entryPoints: Readonly<Record<string, string>> = {
   ...rooms('tfjs', 'learners', 'ingest', 'prepare', 'train', 'evaluate', 'registry', 'deploy', 'report', 'testing'),
   './storage/file': 'storage/file',
   './storage/indexeddb': 'storage/indexeddb',
+  './storage/s3': 'storage/s3',
   './ingest/parquet': 'ingest/parquet',
   './registry/git': 'registry/git',
+  './registry/mlflow': 'registry/mlflow',
 }
 
 function rooms(...names: readonly string[]): Record<string, string> {

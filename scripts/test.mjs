@@ -10,6 +10,8 @@ const bin = (name) => join(root, 'node_modules', '.bin', name)
 const checks = Object.keys(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).scripts).filter((name) => name.startsWith('check:'))
 const suites = [
   { name: 'unit', projects: ['node'] },
+  { name: 'proof', projects: ['proof'] },
+  { name: 'services', projects: ['services'] },
   { name: 'browser', projects: ['browser'], needsChromium: true },
   { name: 'examples', projects: ['examples'] },
 ]

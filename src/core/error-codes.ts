@@ -34,6 +34,8 @@ export interface ErrorDetails {
   readonly STORAGE_CORRUPT: { readonly key: string; readonly offsetBytes?: number; readonly reason: string }
   /** The store cannot be reached, refuses, or is closed. */
   readonly STORAGE_UNAVAILABLE: { readonly storage: string; readonly reason: string }
+  /** The store does not let these credentials in, or not do this: it may be read-only. */
+  readonly STORAGE_DENIED: { readonly storage: string; readonly reason: string }
   /** A name that is no storage key, or that is the folder of another. */
   readonly STORAGE_INVALID_KEY: { readonly key: string; readonly reason: string }
   /** The storage lacks what is asked of it, such as put-if-absent for a registry. */
@@ -71,6 +73,10 @@ export interface ErrorDetails {
   readonly RUN_NOT_FOUND: { readonly runId: string }
   /** A run of that id is there already. */
   readonly RUN_EXISTS: { readonly runId: string }
+  /** Another process has the run: it resumed it first (its epoch is the higher one), or is at work on it. This one changed nothing. */
+  readonly RUN_OWNED: { readonly runId: string; readonly epoch: number }
+  /** The pipeline is not the one that the run was begun with: its stages changed, came or went. */
+  readonly CODE_MISMATCH: { readonly runId: string; readonly stages: readonly string[] }
   /** A stage does not keep what every stage promises. */
   readonly STAGE_CHECK_FAILED: { readonly stage: string; readonly check: string; readonly reason: string }
   // model, train, tfjs
@@ -98,6 +104,22 @@ export interface ErrorDetails {
   readonly ALIAS_MOVED: { readonly name: string; readonly alias: string; readonly expectedVersion: number; readonly version: number | null }
   /** The alias had no version before, so it cannot be rolled back. */
   readonly ALIAS_NOTHING_BEFORE: { readonly name: string; readonly alias: string; readonly version: number }
+  /** The alias is protected: a move needs `expectedVersion`, `reason` and `by`, and it cannot be removed. */
+  readonly ALIAS_PROTECTED: { readonly name: string; readonly alias: string; readonly missing: readonly string[] }
+  /** The hook `beforeAliasMove` refused the move; `cause` is what it threw. */
+  readonly ALIAS_MOVE_REFUSED: { readonly name: string; readonly alias: string; readonly version: number | null }
+  /** The version was deleted: its number stays taken, its record in the history. */
+  readonly VERSION_DELETED: { readonly name: string; readonly version: number }
+  /** Aliases point at the version, so it cannot be deleted. */
+  readonly VERSION_IN_USE: { readonly name: string; readonly version: number; readonly aliases: readonly string[] }
+  /** This kind of registry cannot do what is asked; `reason` says why. */
+  readonly REGISTRY_UNSUPPORTED: { readonly registry: string; readonly operation: string; readonly reason: string }
+  /** The registry's server cannot be reached, or fails. */
+  readonly REGISTRY_UNAVAILABLE: { readonly registry: string; readonly reason: string; readonly status?: number }
+  /** The registry's server does not let these credentials in. */
+  readonly REGISTRY_DENIED: { readonly registry: string; readonly status: number }
+  /** A stream of exported files that is damaged, cut short or not one; nothing was imported from it. */
+  readonly EXPORT_INVALID: { readonly path: string; readonly reason: string }
   /** Other writers came first at every attempt; nothing was changed. */
   readonly REGISTRY_BUSY: { readonly name: string; readonly attempts: number }
   // deploy

@@ -7,7 +7,7 @@ export type { Json } from './json-value.ts'
  * One text for one value: keys sorted by UTF-16 unit, no white space, numbers as ECMAScript prints them (RFC 8785).
  * A property whose value is `undefined` is left out.
  *
- * @throws {@link MillraceError} `VALUE_NOT_JSON` for NaN, an infinity, a function, a symbol, a bigint, a cycle or a class instance.
+ * @throws {@link MillraceError} `VALUE_NOT_JSON` for NaN, an infinity, a function, a symbol, a bigint, a cycle, a class instance or more than 500 levels.
  * @example
  * canonicalJson({ b: 1, a: [true, null] }) // '{"a":[true,null],"b":1}'
  */
@@ -25,6 +25,9 @@ export function canonicalJson(value: unknown): string {
 export function toJson(value: unknown): Json {
   return JSON.parse(canonicalJson(value)) as Json
 }
+
+/** What nests deeper was made to exhaust the stack: no value of ours comes near. */
+const maxDepth = 500
 
 function write(value: unknown, path: string, ancestors: Set<object>): string {
   if (value === null) return 'null'
@@ -44,6 +47,7 @@ function write(value: unknown, path: string, ancestors: Set<object>): string {
 
 function writeObject(value: object, path: string, ancestors: Set<object>): string {
   if (ancestors.has(value)) throw notJson(path, 'a cycle')
+  if (ancestors.size >= maxDepth) throw notJson(`${path.slice(0, 80)}...`, `more than ${maxDepth} levels`)
   ancestors.add(value)
   const text = Array.isArray(value)
     ? `[${Array.from(value, (item, index) => write(item, `${path}[${index}]`, ancestors)).join(',')}]`

@@ -5,6 +5,8 @@
  * nearestName('orgin', ['origin', 'destination']) // 'origin'
  */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
+  // Callers in plain JavaScript pass what they were given.
+  if (typeof name !== 'string') return undefined
   let nearest: string | undefined
   let least = Math.max(2, Math.ceil(name.length / 3)) + 1
   for (const candidate of known) {

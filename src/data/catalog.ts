@@ -1,12 +1,17 @@
 import type { Clock } from '../core/clock.ts'
 import { MillraceError } from '../core/error.ts'
 import type { Json } from '../core/json.ts'
+import { isPlainObject } from '../core/json.ts'
 import type { Random } from '../core/random.ts'
+import { receivedText } from '../core/received.ts'
 import type { StorageAdapter } from '../storage/adapter.ts'
-import { NumberedLog, type NumberedLogEntry } from '../storage/numbered-log.ts'
+import { BlobWriter } from '../storage/blob-writer.ts'
+import { getBlob } from '../storage/blobs.ts'
+import { assertSegment } from '../storage/key.ts'
+import { type EntryCheck, NumberedLog, type NumberedLogEntry } from '../storage/numbered-log.ts'
 import { compareDatasets, type DatasetComparison } from './compare-datasets.ts'
 import type { Dataset } from './dataset.ts'
-import { datasetPortable } from './dataset-portable.ts'
+import { blobsOfDataset, datasetPortable } from './dataset-portable.ts'
 import { openDataset, type StoredDataset } from './stored-dataset.ts'
 
 /** One version of named data. */
@@ -43,6 +48,7 @@ interface CatalogState extends Readonly<Record<string, Json>> {
 type CatalogLog = NumberedLog<CatalogState, VersionOperation>
 
 const root = 'catalog'
+const maxTagLength = 128
 
 /**
  * Names for data versions: which snapshot is `flights`, which of them is `june`, and what it was before. Each name is a log of versions that only grows, so
@@ -70,7 +76,9 @@ export class Catalog {
    * Makes a dataset the newest version of a name, and points a tag at it. Doing it again with the newest version's data and tag changes nothing.
    *
    * @param dataset a dataset, or the SHA-256 of the manifest of one in this storage.
-   * @throws {@link MillraceError} `STORAGE_INVALID_KEY` for a name that is no key segment (`[a-z0-9._-]`); `STORAGE_NOT_FOUND` for a digest that is not there.
+   * @throws {@link MillraceError} `STORAGE_INVALID_KEY` for a name that is no key segment (`[a-z0-9._-]`); `ARGUMENT_INVALID` for a tag that is not 1 to 128
+   * characters; `STORAGE_NOT_FOUND` for a digest that is not there, also
+   * when a collector took a blob of it meanwhile: write the dataset again, and tag it again.
    */
   async tag(
     name: string,
@@ -79,15 +87,20 @@ export class Catalog {
     options: { readonly note?: string; readonly signal?: AbortSignal } = {},
   ): Promise<DataVersion> {
     const signal = signalOf(options)
+    const log = this.#log(name)
+    if (tag !== undefined) assertTag(tag)
+    const writer = await BlobWriter.begin(this.#storage, signal)
     const stored =
       typeof dataset === 'string' ? dataset : manifestOf(await datasetPortable.encode(dataset, { storage: this.#storage, ...signal }))
     const { manifestDigest, digest, rowCount } = await openDataset(this.#storage, stored, signal)
     const operation = { manifestDigest, digest, rowCount, tag: tag ?? null, note: options.note ?? null, revertOf: null }
-    const appended = await this.#log(name).append<DataVersion>((state, head) => {
+    const appended = await log.append<DataVersion>((state, head) => {
       const isNewest = head?.operation.digest === digest && (tag === undefined || state.tags[tag] === head.generation)
       return isNewest && head !== undefined ? { existing: versionOf(name, head) } : { operation }
     }, signal)
-    return appended.entry === undefined ? appended.existing : versionOf(name, appended.entry)
+    const version = appended.entry === undefined ? appended.existing : versionOf(name, appended.entry)
+    await this.#confirm(writer, version.manifestDigest, signal)
+    return version
   }
 
   /** All versions of a name, the oldest first; none for a name that is not there. */
@@ -148,7 +161,9 @@ export class Catalog {
   ): Promise<DataVersion> {
     const { version, manifestDigest, digest, rowCount, tag } = await this.version(name, to, options)
     const operation = { manifestDigest, digest, rowCount, tag, note: options.note ?? null, revertOf: version }
+    const writer = await BlobWriter.begin(this.#storage, signalOf(options))
     const { entry } = await this.#log(name).append(() => ({ operation }), signalOf(options))
+    await this.#confirm(writer, manifestDigest, signalOf(options))
     return versionOf(name, entry as NumberedLogEntry<CatalogState, VersionOperation>)
   }
 
@@ -162,15 +177,24 @@ export class Catalog {
     return compareDatasets(await this.open(name, before, options), await this.open(name, after, options))
   }
 
+  /** A version is acknowledged only when no collector that missed it takes its blobs. */
+  async #confirm(writer: BlobWriter, manifestDigest: string, signal: { readonly signal?: AbortSignal }): Promise<void> {
+    const blobs = await blobsOfDataset(this.#storage, manifestDigest, signal.signal)
+    await writer.confirm(blobs, (digest) => getBlob(this.#storage, digest, signal), signal)
+  }
+
   #log(name: string): CatalogLog {
     let log = this.#logs.get(name)
     if (log === undefined) {
+      assertSegment(name)
       log = new NumberedLog<CatalogState, VersionOperation>({
         storage: this.#storage,
-        prefix: `${root}/${name}`,
+        // In a folder of the name's own: the log keeps a hint beside it, which must not lie where another name's log may.
+        prefix: `${root}/${name}/log`,
         format: 'millrace-catalog',
         formatVersion: 1,
         initial: { tags: {} },
+        check: isCatalogEntry,
         reduce: (state, operation, { generation }) =>
           operation.tag === null ? state : { tags: { ...state.tags, [operation.tag]: generation } },
         ...(this.#clock !== undefined && { clock: this.#clock }),
@@ -180,6 +204,30 @@ export class Catalog {
     }
     return log
   }
+}
+
+const isCatalogEntry: EntryCheck = ({ operation, state, generation }) => {
+  if (!isPlainObject(operation) || !isPlainObject(state) || !isPlainObject(state.tags)) return false
+  const { manifestDigest, digest, rowCount, tag, note, revertOf } = operation
+  return (
+    [manifestDigest, digest].every((text) => typeof text === 'string') &&
+    [tag, note].every((text) => text === null || typeof text === 'string') &&
+    Number.isSafeInteger(rowCount) &&
+    (revertOf === null || Number.isSafeInteger(revertOf)) &&
+    Object.values(state.tags).every(
+      (version) => Number.isSafeInteger(version) && (version as number) >= 1 && (version as number) <= generation,
+    )
+  )
+}
+
+/** All tags are in each entry, so they are short. */
+function assertTag(tag: string): void {
+  if (typeof tag === 'string' && tag.length >= 1 && tag.length <= maxTagLength) return
+  const [expected, received] = [`1 to ${maxTagLength} characters`, receivedText(tag)]
+  throw new MillraceError('ARGUMENT_INVALID', {
+    message: `Expected the tag of a data version to be ${expected}. Received ${received}.`,
+    details: { argument: 'tag', expected, received },
+  })
 }
 
 function versionOf(name: string, { generation, time, operation }: NumberedLogEntry<CatalogState, VersionOperation>): DataVersion {

@@ -1,6 +1,7 @@
 import { digestOfJson } from '../core/digest.ts'
 import { MillraceError } from '../core/error.ts'
 import { canonicalJson, isPlainObject } from '../core/json.ts'
+import { receivedText } from '../core/received.ts'
 import type { StorageAdapter } from '../storage/adapter.ts'
 import { blobKey, getBlob, putBlob } from '../storage/blobs.ts'
 import type { ColumnType } from './column-type.ts'
@@ -86,8 +87,12 @@ export async function getManifest(
   }
   if (typeof value.minReaderVersion !== 'number' || value.minReaderVersion > formatVersion) {
     throw new MillraceError('FORMAT_UNSUPPORTED', {
-      message: `Expected a dataset that version ${formatVersion} of its format can read. Received one for version ${String(value.minReaderVersion)} and later.`,
-      details: { format, formatVersion: Number(value.minReaderVersion), supportedVersion: formatVersion },
+      message: `Expected a dataset that version ${formatVersion} of its format can read. Received one for version ${receivedText(value.minReaderVersion)} and later.`,
+      details: {
+        format,
+        formatVersion: typeof value.minReaderVersion === 'number' ? value.minReaderVersion : 0,
+        supportedVersion: formatVersion,
+      },
     })
   }
   return value as unknown as DatasetManifest

@@ -34,7 +34,7 @@ export const datasetPortable: Portable<Dataset> = {
     }
     const dataset = asStored(value)
     if (dataset.storage !== storage) {
-      const blobs = await blobsOf(dataset.storage, dataset.manifestDigest, signal)
+      const blobs = await blobsOfDataset(dataset.storage, dataset.manifestDigest, signal)
       await mapConcurrently(
         blobs,
         copiesAtOnce,
@@ -45,15 +45,19 @@ export const datasetPortable: Portable<Dataset> = {
     return { stored: { manifest: dataset.manifestDigest }, digest: dataset.digest }
   },
   decode: async (stored, { storage, signal }) => openDataset(storage, manifestOf(stored), signal === undefined ? {} : { signal }),
-  blobs: async (stored, { storage, signal }) => blobsOf(storage, manifestOf(stored), signal),
+  blobs: async (stored, { storage, signal }) => blobsOfDataset(storage, manifestOf(stored), signal),
 }
 
 /** The blobs of a stored dataset, its manifests included: for copying, verification and garbage collection. */
-async function blobsOf(storage: StorageAdapter, manifestDigest: string, signal: AbortSignal | undefined): Promise<readonly string[]> {
+export async function blobsOfDataset(
+  storage: StorageAdapter,
+  manifestDigest: string,
+  signal: AbortSignal | undefined,
+): Promise<readonly string[]> {
   const manifest = await getManifest(storage, manifestDigest, signal)
   if (manifest.form === 'table')
     return [manifestDigest, ...new Set(manifest.columns.flatMap((column) => column.chunks.map(({ blob }) => blob)))]
-  const base = await blobsOf(storage, manifest.base, signal)
+  const base = await blobsOfDataset(storage, manifest.base, signal)
   return [manifestDigest, ...('bitmap' in manifest.selection ? [manifest.selection.bitmap] : []), ...base]
 }
 

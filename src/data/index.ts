@@ -8,6 +8,7 @@
 export { arrowSchemaOf, arrowTypeOf, batchOf } from './build-batch.ts'
 export type { DataVersion } from './catalog.ts'
 export { Catalog } from './catalog.ts'
+export { catalogReferences } from './catalog-references.ts'
 export type { BooleanColumn, Column, NumberColumn, TextColumn, TimeColumn } from './column.ts'
 export { columnNotFound } from './column-not-found.ts'
 export type { ColumnKind, ColumnType } from './column-type.ts'

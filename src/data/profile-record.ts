@@ -1,6 +1,8 @@
 import { MillraceError } from '../core/error.ts'
 import type { Json } from '../core/json.ts'
 import { isPlainObject, toJson } from '../core/json.ts'
+import { receivedText } from '../core/received.ts'
+import { checkProfileColumns } from './check-profile.ts'
 import type { CategoricalProfile, ColumnProfile, NumericProfile, Profile, TimeProfile } from './profile.ts'
 
 const format = 'millrace-profile'
@@ -28,11 +30,17 @@ export function profileFromJson(stored: Json): Profile {
   }
   if (typeof value.minReaderVersion !== 'number' || value.minReaderVersion > formatVersion) {
     throw new MillraceError('FORMAT_UNSUPPORTED', {
-      message: `Expected a profile that version ${formatVersion} of its format can read. Received one for version ${String(value.minReaderVersion)} and later.`,
-      details: { format, formatVersion: Number(value.minReaderVersion), supportedVersion: formatVersion },
+      message: `Expected a profile that version ${formatVersion} of its format can read. Received one for version ${receivedText(value.minReaderVersion)} and later.`,
+      details: {
+        format,
+        formatVersion: typeof value.minReaderVersion === 'number' ? value.minReaderVersion : 0,
+        supportedVersion: formatVersion,
+      },
     })
   }
-  return new ProfileRecord(value.rowCount, value.columns as Record<string, ColumnProfile>)
+  const columns = checkProfileColumns(value.columns)
+  if (typeof columns === 'string') throw mismatch(columns)
+  return new ProfileRecord(value.rowCount, columns)
 }
 
 class ProfileRecord implements Profile {

@@ -10,6 +10,8 @@ export type DeploymentEvent = {
   | { readonly type: 'version-disposed'; readonly version: number }
   /** `version` goes on serving. */
   | { readonly type: 'refresh-failed'; readonly version: number; readonly error: unknown }
+  /** The registry was not told that the version is at work here. */
+  | { readonly type: 'record-failed'; readonly version: number; readonly error: unknown }
   | { readonly type: 'prediction-failed'; readonly version: number; readonly rows: number; readonly error: unknown }
   | { readonly type: 'log-failed'; readonly kind: PredictionRecordKind; readonly error: unknown }
   | { readonly type: 'monitor-failed'; readonly monitor: string; readonly error: unknown }

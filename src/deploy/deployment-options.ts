@@ -12,6 +12,11 @@ export type DeploymentOptions<Wire extends object> = {
   readonly registry: ModelRegistry
   /** Name of the model in the registry. */
   readonly model: string
+  /**
+   * What the host calls this place, such as `checkout-api`: each version that serves here is recorded under it, where the registry can. That this fails is
+   * reported (`record-failed`) and breaks nothing.
+   */
+  readonly name?: string
   /** What the host's rows are: checked against the model's signature when a version is opened. A schema may have columns that the model does not take. */
   readonly schema?: RowSchema<unknown, Wire>
   /** Loaders of the kinds of models that may come; default dense networks. */

@@ -70,6 +70,7 @@ export class Deployment<in Wire extends object = Readonly<Record<string, unknown
       model: options.model,
       alias: options.alias,
       version: options.version,
+      deployment: options.name,
       models: options.models ?? [denseNetworkLoader],
       columns: options.schema === undefined ? undefined : compileSchema(options.schema).columns,
     }

@@ -48,6 +48,10 @@ export class Reporter {
     this.#fault({ type: 'refresh-failed', version, error })
   }
 
+  recordFailed(version: number, error: unknown): void {
+    this.#fault({ type: 'record-failed', version, error })
+  }
+
   predictionFailed(version: number, rows: number, error: unknown): void {
     this.#fault({ type: 'prediction-failed', version, rows, error })
   }

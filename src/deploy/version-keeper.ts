@@ -3,12 +3,14 @@ import type { RefreshOutcome } from './deployment-options.ts'
 import type { Reporter } from './reporter.ts'
 import { RowReader } from './row-reader.ts'
 import { ServedVersion } from './served-version.ts'
+import { VersionRecord } from './version-record.ts'
 import { loadVersion, resolveVersion, type VersionSource } from './version-source.ts'
 
 /** Holds the version that is served, and changes it without a call noticing. */
 export class VersionKeeper {
   readonly #source: VersionSource
   readonly #reporter: Reporter
+  readonly #record: VersionRecord
   #current: ServedVersion
   #refreshing: Promise<RefreshOutcome> | undefined
 
@@ -16,6 +18,8 @@ export class VersionKeeper {
     this.#source = source
     this.#reporter = reporter
     this.#current = current
+    this.#record = new VersionRecord(source, reporter)
+    this.#record.serves(current.version)
   }
 
   /** Loads the version that the source names now. */
@@ -37,9 +41,10 @@ export class VersionKeeper {
     return this.#refreshing
   }
 
-  /** Resolves when no refresh is under way. */
+  /** Resolves when no refresh is under way, and the registry is told of what served. */
   async settled(): Promise<void> {
     await this.#refreshing?.catch(() => {})
+    await this.#record.settled()
   }
 
   async #refresh(options: { readonly signal?: AbortSignal }): Promise<RefreshOutcome> {
@@ -54,6 +59,7 @@ export class VersionKeeper {
       return 'failed'
     }
     this.#reporter.swapped(old.version, this.#current.version)
+    this.#record.serves(this.#current.version)
     old.retire()
     return 'swapped'
   }

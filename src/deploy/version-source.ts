@@ -12,6 +12,8 @@ export interface VersionSource {
   /** Undefined where a version is pinned. */
   readonly alias: string | undefined
   readonly version: number | undefined
+  /** What the host calls the place where it serves; undefined where it gave no name. */
+  readonly deployment: string | undefined
   readonly models: readonly ModelLoader[]
   /** Of the host's schema; undefined where it gave none. */
   readonly columns: readonly ColumnType[] | undefined

@@ -27,7 +27,7 @@ export interface EvaluateOptions<Column extends string = string> {
 
 /**
  * Measures the model on the test part, in one pass: metrics with intervals where they have one, the same metrics of the baselines and of
- * slices, and for a binary task calibration and the ROC curve. Only figures flow on.
+ * slices, and for a binary task calibration and the ROC curve. Only figures flow on; those of the model are kept as metrics of the run.
  *
  * Memory: four bytes a test row for the labels, for the predictions and for each baseline and slice column.
  * A metric that a slice does not define (the AUC of one class) is missing there.
@@ -80,6 +80,7 @@ export function evaluate<F extends Flow & SplitPart & PreparedPart & TrainedPart
         calibration: task === 'binary' ? calibrationBins(labels, predictions) : [],
         roc: task === 'binary' ? (whereDefined(() => rocCurve(labels, predictions)) ?? []) : [],
       }
+      context.metrics(Object.fromEntries(Object.entries(evaluation.metrics).map(([name, { value }]) => [name, value])))
       return { ...input, evaluation }
     },
   })

@@ -102,6 +102,7 @@ export class CategoryKey {
       if (timePart === undefined) throw invalidPlan('a part of a moment', String(part.part))
       return { time: textOf(part.time, 'a column'), part: timePart }
     })
+    if (parts.length === 0) throw invalidPlan('a category of one part or more', 'none')
     const keys =
       recordOf(record.keys, 'keys').type === undefined
         ? (reader.list(record.keys) as readonly string[])

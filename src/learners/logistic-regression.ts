@@ -70,7 +70,9 @@ async function learn({ l2, epochs, tolerance }: Parameters, data: TrainingSet, c
     const objective = await pass.train(data.train, candidate, epoch)
     const value = objective.finish(l2)
     if (!Number.isFinite(value)) throw diverged(epoch, value)
-    history.push(await pass.record(data.validation, candidate, epoch, objective.meanLoss))
+    const record = await pass.record(data.validation, candidate, epoch, objective.meanLoss)
+    history.push(record)
+    context.metrics(figuresOf(record), epoch)
     // A step too long: half of it, from where it began. Rounding may make the last step look like one.
     if (value > reached + 1e-12 * Math.abs(reached)) {
       step = step.map((length) => length / 2)
@@ -103,6 +105,10 @@ function newtonStep({ hessian, gradient }: LogisticObjective, epoch: number): Fl
     if (step?.every(Number.isFinite)) return step
   }
   throw diverged(epoch, Number.NaN)
+}
+
+function figuresOf({ epoch: _, ...figures }: EpochRecord): Readonly<Record<string, number>> {
+  return figures
 }
 
 /** Passes over the data, which yield, tell how far they are, and stop when aborted. */

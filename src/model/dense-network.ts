@@ -99,7 +99,8 @@ class DenseNetwork implements Model {
   #checkInputs(inputs: Tensors): number {
     let rows: number | undefined
     for (const { name, features } of this.#inputs) {
-      const tensor = inputs[name]
+      // A stored network may call its input what every object has.
+      const tensor = Object.hasOwn(inputs, name) ? inputs[name] : undefined
       if (tensor === undefined) throw argument(name, `a tensor of [rows, ${features}]`, 'none')
       const [count, width] = tensor.shape
       if (tensor.shape.length !== 2 || width !== features || count === undefined || tensor.data.length !== count * features) {

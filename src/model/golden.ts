@@ -145,23 +145,43 @@ export function decodeGolden(stored: unknown): Golden {
   const { columns, rows, answers } = stored
   if (!Array.isArray(columns) || !isPlainObject(rows) || !isPlainObject(answers))
     throw invalidGolden('columns, rows or answers are missing')
-  const types = columns as readonly ColumnType[]
+  if (!columns.every(isColumnType)) throw invalidGolden('a column has no name, kind or nullable')
+  const types: readonly ColumnType[] = columns
   const lengths = new Set<number>()
   const decoded = types.map(({ name, kind }): [string, readonly StoredValue[]] => {
     const values = Object.hasOwn(rows, name) ? rows[name] : undefined
     if (!Array.isArray(values)) throw invalidGolden(`column "${name}" has no values`)
     lengths.add(values.length)
-    const isNumber = kind === 'number' || kind === 'integer'
-    return [name, values.map((value: StoredValue) => (isNumber && typeof value === 'string' ? Number(value) : value))]
+    return [name, values.map((value: unknown) => storedValueOf(name, kind, value))]
   })
   const [count, ...others] = lengths
   if (count === undefined || count === 0 || others.length > 0) throw invalidGolden('its columns are empty or differ in length')
   for (const [name, values] of Object.entries(answers)) {
     if (!Array.isArray(values) || values.length === 0 || values.length % count !== 0)
       throw invalidGolden(`the answers "${name}" do not fit its rows`)
+    if (!values.every(Number.isFinite)) throw invalidGolden(`an answer "${name}" is not a number`)
   }
   if (Object.keys(answers).length === 0) throw invalidGolden('it has no answers')
   return { columns: types, rows: Object.fromEntries(decoded), answers: answers as Golden['answers'] }
+}
+
+const valueTypes = { number: 'number', integer: 'number', time: 'number', boolean: 'boolean', text: 'string' } as const
+
+function storedValueOf(name: string, kind: ColumnType['kind'], value: unknown): StoredValue {
+  if (value === null) return null
+  const number = (kind === 'number' || kind === 'integer') && typeof value === 'string' ? Number(value) : value
+  if (typeof number === valueTypes[kind]) return number as StoredValue
+  throw invalidGolden(`column "${name}" has a value that is no ${kind}`)
+}
+
+function isColumnType(value: unknown): value is ColumnType {
+  if (!isPlainObject(value)) return false
+  return (
+    typeof value.name === 'string' &&
+    typeof value.nullable === 'boolean' &&
+    typeof value.kind === 'string' &&
+    Object.hasOwn(valueTypes, value.kind)
+  )
 }
 
 function invalidGolden(reason: string): MillraceError<'MODEL_INVALID'> {

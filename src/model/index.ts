@@ -23,8 +23,22 @@ export { blobsOfManifest } from './manifest.ts'
 export type { Model, ModelLoader, ModelReference, StoredModel } from './model.ts'
 export type { BlobReference, Lineage, Manifest, ModelPackage, Signature } from './model-package.ts'
 export { modelReferencePortable, storeModel } from './model-reference.ts'
-export type { Champion, ChampionSource, ModelRegistry, ModelVersion, SetAliasOptions } from './model-registry.ts'
+export type {
+  Champion,
+  ChampionSource,
+  DeploymentRecorder,
+  ListVersionsOptions,
+  MetricBound,
+  ModelRegistry,
+  ModelVersion,
+  RegisterModelOptions,
+  RegistryEvent,
+  SetAliasOptions,
+  VersionComparison,
+  VersionQuery,
+  WatchOptions,
+} from './model-registry.ts'
 export type { PackageModelOptions } from './package-model.ts'
 export { packageModel } from './package-model.ts'
 export { checkSignature } from './signature.ts'
-export { openModelPackage, storeModelPackage } from './store-package.ts'
+export { blobsOfPackage, openModelPackage, storeModelPackage } from './store-package.ts'

@@ -42,6 +42,8 @@ export interface LearnerContext {
   readonly random: Random
   readonly clock: Clock
   progress(done: number, total?: number, unit?: string, fields?: Readonly<Record<string, number>>): void
+  /** Figures of an epoch, as soon as they are known: they are kept with the run. What a learner does not tell so is taken from its `history`. */
+  metrics(values: Readonly<Record<string, number>>, step?: number): void
 }
 
 export interface LearnedModel {

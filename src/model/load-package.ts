@@ -53,8 +53,8 @@ export async function loadModelPackage(
   if (digestOfModel(describeModel(stored)) !== manifest.model.digest) throw invalid('the model has another digest than the manifest says')
   const plan = featurePlanFromPackage({ json: manifest.plan.json, blobs: await readBlobs(modelPackage, manifest.plan.blobs, io) })
   checkPlan(plan, manifest.signature)
-  const profile = profileFromJson(await readJson(modelPackage, manifest.profile, io))
-  const golden = decodeGolden(await readJson(modelPackage, manifest.golden, io))
+  const profile = profileFromJson(await readJson(modelPackage, 'profile', io))
+  const golden = decodeGolden(await readJson(modelPackage, 'golden', io))
   const unanswered = manifest.signature.outputs.find(({ name }) => !Object.hasOwn(golden.answers, name))
   if (unanswered !== undefined) throw invalid(`the golden predictions have no answers in "${unanswered.name}"`)
   const model = await loader.load(stored, io)
@@ -102,14 +102,19 @@ async function readBlobOf(
   return bytes
 }
 
-async function readJson(modelPackage: ModelPackage, reference: BlobReference, options: { readonly signal?: AbortSignal }): Promise<Json> {
-  const text = new TextDecoder('utf-8', { fatal: true }).decode(await readBlobOf(modelPackage, reference, options))
-  return JSON.parse(text) as Json
+async function readJson(modelPackage: ModelPackage, part: 'profile' | 'golden', options: { readonly signal?: AbortSignal }): Promise<Json> {
+  const bytes = await readBlobOf(modelPackage, modelPackage.manifest[part], options)
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as Json
+  } catch (cause) {
+    throw invalid(`the blob "${part}" is not JSON`, cause)
+  }
 }
 
-function invalid(reason: string): MillraceError<'MODEL_INVALID'> {
+function invalid(reason: string, cause?: unknown): MillraceError<'MODEL_INVALID'> {
   return new MillraceError('MODEL_INVALID', {
     message: `Expected a model package whose parts belong together. Received one in which ${reason}.`,
     details: { reason },
+    cause,
   })
 }

@@ -2,7 +2,10 @@ import { mapConcurrently } from '../core/concurrency.ts'
 import { sha256Hex } from '../core/digest.ts'
 import { MillraceError } from '../core/error.ts'
 import type { StorageAdapter } from '../storage/adapter.ts'
-import { blobKey, getBlob, putBlob } from '../storage/blobs.ts'
+import { BlobWriter } from '../storage/blob-writer.ts'
+import { getBlob, putBlob } from '../storage/blobs.ts'
+import { condemnBlob } from '../storage/condemn-blob.ts'
+import { verifyBlob } from '../storage/verify-blob.ts'
 import { checkSize, isDigest, readBlob } from './blob-reference.ts'
 import { blobsOfManifest, checkManifest, decodeManifest, encodeManifest } from './manifest.ts'
 import type { Manifest, ModelPackage } from './model-package.ts'
@@ -14,6 +17,8 @@ const blobsTogether = 4
  * Copies a package into a storage: first every blob that its manifest names, verified, and the manifest last, so that a manifest that can be
  * read has all its blobs. Writing the same package again writes nothing, and mends a blob that has been damaged.
  *
+ * Whoever then names the package in a log, where blobs are collected, begins a `writer` first, gives it here, and confirms it with {@link blobsOfPackage}.
+ *
  * @returns the manifest's digest, which {@link openModelPackage} takes.
  * @throws {@link MillraceError} `STORAGE_CORRUPT` when a blob or the manifest has another digest than it is said to have.
  * @example
@@ -23,23 +28,53 @@ const blobsTogether = 4
 export async function storeModelPackage(
   storage: StorageAdapter,
   modelPackage: ModelPackage,
-  options: { readonly signal?: AbortSignal } = {},
+  options: { readonly writer?: BlobWriter; readonly signal?: AbortSignal } = {},
 ): Promise<string> {
+  const io = options.signal === undefined ? {} : { signal: options.signal }
+  const writer = options.writer ?? (await BlobWriter.begin(storage, io))
+  return await writer.put(await storePackageBlobs(storage, modelPackage, { ...io, writer }), io)
+}
+
+/** The digests of all blobs of a stored package, its manifest among them. */
+export function blobsOfPackage({ manifest, manifestDigest }: Pick<ModelPackage, 'manifest' | 'manifestDigest'>): readonly string[] {
+  return [...blobsOfManifest(manifest).map(({ digest }) => digest), manifestDigest]
+}
+
+/** Blobs that need not be looked at, since they were a moment ago. */
+export interface KnownBlobs {
+  has(digest: string): boolean
+  add(digest: string): void
+}
+
+/** All of a package but its manifest, of which the bytes are returned. Throws as {@link storeModelPackage} does. */
+export async function storePackageBlobs(
+  storage: StorageAdapter,
+  modelPackage: ModelPackage,
+  options: { readonly writer: BlobWriter; readonly known?: KnownBlobs; readonly signal?: AbortSignal },
+): Promise<Uint8Array> {
+  const { writer, known, ...io } = options
   const manifest = encodeManifest(checkManifest(modelPackage.manifest))
   expectDigest(manifest, modelPackage.manifestDigest)
   await mapConcurrently(
     blobsOfManifest(modelPackage.manifest),
     blobsTogether,
     async (reference) => {
-      if (await isIntact(storage, reference.digest, options)) return
-      const bytes = await modelPackage.blob(reference.digest, options)
+      if (known?.has(reference.digest) === true) return
+      const condition = await verifyBlob(storage, reference.digest, io)
+      if (condition === 'intact') return known?.add(reference.digest)
+      const bytes = await modelPackage.blob(reference.digest, io)
       expectDigest(bytes, reference.digest)
       checkSize(bytes, reference)
-      await storage.put(blobKey(reference.digest), bytes, options)
+      if (condition === 'missing') await writer.put(bytes, io)
+      else {
+        // The writer began before the damage was marked; who stores now goes by the marker.
+        await condemnBlob(storage, reference.digest, io)
+        await putBlob(storage, bytes, io)
+      }
     },
     options.signal,
   )
-  return putBlob(storage, manifest, options)
+  return manifest
 }
 
 /**
@@ -81,17 +116,6 @@ export function packageIn(storage: StorageAdapter, manifest: Manifest, manifestD
       }
       return readBlob(storage, reference, options)
     },
-  }
-}
-
-/** Content-addressed: what is there under the digest and has it need not be written again. */
-async function isIntact(storage: StorageAdapter, digest: string, options: { readonly signal?: AbortSignal }): Promise<boolean> {
-  try {
-    await getBlob(storage, digest, options)
-    return true
-  } catch (error) {
-    if (MillraceError.is(error, 'STORAGE_NOT_FOUND') || MillraceError.is(error, 'STORAGE_CORRUPT')) return false
-    throw error
   }
 }
 

@@ -26,7 +26,7 @@ export function readState<State>(format: string, stored: Json): State {
   if (value.minReaderVersion > supportedVersion) {
     throw new MillraceError('FORMAT_UNSUPPORTED', {
       message: `Expected "${format}" that version ${supportedVersion} can read. Received one for version ${value.minReaderVersion} and later.`,
-      details: { format, formatVersion: Number(value.formatVersion), supportedVersion },
+      details: { format, formatVersion: typeof value.formatVersion === 'number' ? value.formatVersion : 0, supportedVersion },
     })
   }
   return value as State

@@ -41,8 +41,11 @@ const rememberedParametersLength = 16_384
 
 /** The parts as they are remembered, to say later what changed. */
 export function rememberParts(parts: KeyParts): Json {
-  const long = JSON.stringify(parts.parameters).length > rememberedParametersLength
-  return toJson({ ...parts, parameters: long ? { $digest: digestOfJson(parts.parameters) } : parts.parameters })
+  return toJson({ ...parts, parameters: rememberParameters(parts.parameters) })
+}
+
+export function rememberParameters(parameters: Json): Json {
+  return JSON.stringify(parameters).length > rememberedParametersLength ? { $digest: digestOfJson(parameters) } : parameters
 }
 
 /** What differs between the parts of the last time and those of now: the first difference in the order in which a user would look for it. */

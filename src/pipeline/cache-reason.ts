@@ -12,6 +12,8 @@ export type MissReason =
   | 'forced'
   | 'effect'
   | 'no fingerprint'
+  | 'output was too large to keep'
+  | 'no stored output for this input'
   | 'stored output is missing'
   | 'stored output is corrupt'
   | 'stored output cannot be read'
@@ -20,8 +22,8 @@ export type MissReason =
 export type SkipReason = 'its condition does not hold'
 /** Why a stage was given up. */
 export type AbandonReason = 'a stage before it failed' | 'another stage failed' | 'the run was cancelled'
-/** Why an output was taken from the cache. */
-export type HitReason = 'unchanged'
+/** Why an output was not made again. */
+export type HitReason = 'unchanged' | 'done before in this run'
 
 /** What the record of a run says of a stage. */
 export type StageReason = MissReason | HitReason | SkipReason | AbandonReason

@@ -167,7 +167,7 @@ async function executeMap(scope: RunScope, place: Place, node: MapNode, input: V
   const elapsedMs = (): number => scope.clock.monotonicMs() - startedMs
   const isPlain = node.body.nodes.length === 1 && node.body.nodes[0]?.kind === 'stage'
   const failures: unknown[] = []
-  scope.emit({ type: 'stage-started', ...whereOf(place) })
+  scope.emit({ type: 'stage-started', ...whereOf(place), inputDigest: input.digest ?? '' })
   const executeItem = async (value: unknown, index: number): Promise<Valued | undefined> => {
     const at = itemPlaces(place, index, isPlain)
     try {

@@ -5,7 +5,13 @@
  * @module millrace/pipeline
  */
 
+export type { Cache, CollectCacheOptions, CollectedCache } from './cache-collection.ts'
+export { openCache } from './cache-collection.ts'
+export type { CacheTotal } from './cache-contents.ts'
 export type { AbandonReason, HitReason, MissReason, SkipReason, StageReason } from './cache-reason.ts'
+export { cacheReferences } from './cache-references.ts'
+export type { Difference, RunComparison } from './compare-runs.ts'
+export { compareRuns } from './compare-runs.ts'
 export type { CollectNode, ConditionNode, Graph, GraphNode, JoinNode, MapNode, StageNode } from './graph.ts'
 export { buildGraph } from './graph.ts'
 export { createJsonCodec } from './json-codec.ts'
@@ -16,11 +22,15 @@ export type {
   MapItem,
   PipelineEvent,
   RunFinished,
+  RunResumed,
   RunStarted,
   StageAbandoned,
+  StageArtifact,
   StageAttemptFailed,
   StageCached,
   StageFailed,
+  StageIdentity,
+  StageMetrics,
   StageMissed,
   StageProgress,
   StageSkipped,
@@ -30,7 +40,8 @@ export type {
 export type { Decided, NodeState, PlannedNode, PlannerEvent } from './planner.ts'
 export { Planner } from './planner.ts'
 export type { Run, RunHandle, Runnable, Runner, RunOptions, WithInput } from './run.ts'
-export type { RecordedError, RunOutcome, RunRecord, StageOutcome, StageRecord } from './run-record.ts'
+export type { RecordedArtifact, RecordedError, RunOutcome, RunRecord, StageOutcome, StageRecord } from './run-record.ts'
+export type { ListRunsOptions } from './run-store.ts'
 export { listRuns, readRun } from './run-store.ts'
 export type { AnyStage, OutputOf } from './stage.ts'
 export { Stage } from './stage.ts'

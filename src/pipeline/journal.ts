@@ -1,117 +1,175 @@
 import { MillraceError } from '../core/error.ts'
 import type { StorageAdapter } from '../storage/adapter.ts'
+import type { JournalEntry } from './journal-entry.ts'
+import { decodeEntry, encodeEntry, journalKey } from './journal-entry.ts'
+import { readEntry } from './journal-reader.ts'
 import type { PipelineEvent } from './pipeline-event.ts'
-import { decodeStored, encodeStored } from './stored-json.ts'
+import { runOwned } from './run-owned.ts'
 
-const entryFormat = { format: 'millrace-journal-entry', formatVersion: 1, minReaderVersion: 1 } as const
+/** So many events an entry at most, so that one that follows a stall is no giant. */
+const maxEntryEvents = 500
+/** Above this many events that wait to be written, stages wait to start: memory stays bounded however slow the storage is. */
+const maxWaitingEvents = 2000
 
-/** Everything of a run is below this. */
-export function runFolder(runId: string): string {
-  return `runs/${runId}`
-}
-
-function entryKey(runId: string, number: number): string {
-  return `${runFolder(runId)}/journal/${String(number).padStart(16, '0')}`
+export interface JournalOptions {
+  readonly storage: StorageAdapter
+  readonly runId: string
+  readonly epoch: number
+  /** Told apart from every other writer by this: an identifier of its own. */
+  readonly owner: string
+  /** The number of the first entry to write. */
+  readonly next: number
+  /** Told once, when an entry cannot be written: the run must stop, since what it does is no longer known to others. */
+  readonly onFailure: (error: unknown) => void
 }
 
 /**
- * What a run tells, kept in numbered entries that are put if absent: the first is the claim on the run's id, and a second writer is refused at
- * the next. Events that come while an entry is being written share the one after it, so a slow store slows nothing else down. Progress is not kept.
+ * What a run tells, kept in numbered entries that are put if absent. The entries are the run's lease too: whoever writes the next number has the run, and
+ * an owner that was taken over finds that out at its next entry. Events that come while an entry is being written share the one after it, so
+ * a slow store slows nothing else down. Progress is not kept.
  */
 export class Journal {
-  readonly #storage: StorageAdapter
-  readonly #runId: string
+  readonly #options: JournalOptions
   #queue: PipelineEvent[] = []
-  #next = 0
+  #next: number
   #writing: Promise<void> | undefined
   #failure: { readonly error: unknown } | undefined
-  readonly #onFailure: (error: unknown) => void
+  /** How many events were added, and how many of them are written. */
+  #added = 0
+  #written = 0
+  /** Who waits until so many events are written. */
+  #flushing: { readonly count: number; readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = []
+  /** Who waits for room. */
+  #waiting: (() => void)[] = []
 
-  private constructor(storage: StorageAdapter, runId: string, onFailure: (error: unknown) => void) {
-    this.#storage = storage
-    this.#runId = runId
-    this.#onFailure = onFailure
+  constructor(options: JournalOptions) {
+    this.#options = options
+    this.#next = options.next
+  }
+
+  /** How many entries the run has. */
+  get next(): number {
+    return this.#next
   }
 
   /**
-   * Claims the run's id with its first event.
+   * Claims the run with the first entry of this epoch: only one of all that try has it.
    *
-   * @param onFailure - told once, when an entry cannot be written: the run must stop, since what it does is no longer known to others.
-   * @throws {@link MillraceError} `RUN_EXISTS`.
+   * @throws {@link MillraceError} `STORAGE_CONFLICT`: somebody else's entry is there.
    */
-  static async open(storage: StorageAdapter, first: PipelineEvent, onFailure: (error: unknown) => void): Promise<Journal> {
-    const journal = new Journal(storage, first.runId, onFailure)
-    await journal.#write([first])
-    return journal
+  async claim(first: PipelineEvent): Promise<void> {
+    await this.#write([first])
   }
 
   /** Queues an event; it is written soon. */
   add(event: PipelineEvent): void {
     if (event.type === 'stage-progress' || this.#failure !== undefined) return
     this.#queue.push(event)
+    this.#added++
     this.#writing ??= this.#drain()
   }
 
-  /** Resolves when all that was added is written. @throws whatever the storage threw. */
+  /** Resolves when all that was added before is written, however much is added meanwhile. @throws whatever the storage threw, or `RUN_OWNED`. */
   async flush(): Promise<void> {
-    await this.#writing
     if (this.#failure !== undefined) throw this.#failure.error
+    const count = this.#added
+    if (this.#written < count) await new Promise<void>((resolve, reject) => this.#flushing.push({ count, resolve, reject }))
+  }
+
+  /** Resolves at once, or when few enough events wait to be written. */
+  async room(): Promise<void> {
+    if (this.#queue.length < maxWaitingEvents) return
+    await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  }
+
+  /** Looks whether another owner has come: so a stage that tells nothing for hours is stopped too. Whatever else goes wrong is no answer. */
+  async checkOwned(): Promise<void> {
+    const number = this.#next
+    if (this.#writing !== undefined || this.#failure !== undefined) return
+    const { storage, runId, owner } = this.#options
+    const entry = await readEntry(storage, runId, number)
+    if (entry === undefined || entry.owner === owner) return
+    this.#fail(runOwned(runId, entry.epoch, 'resumed'))
   }
 
   async #drain(): Promise<void> {
     try {
-      while (this.#queue.length > 0) await this.#write(this.#queue.splice(0))
+      while (this.#queue.length > 0) {
+        const events = this.#queue.splice(0, maxEntryEvents)
+        try {
+          await this.#write(events)
+        } catch (error) {
+          throw MillraceError.is(error, 'STORAGE_CONFLICT') ? await this.#owned(error) : error
+        }
+        // A takeover that was found meanwhile has been told of already.
+        if (this.#failure !== undefined) return
+        this.#written += events.length
+        this.#tellFlushed()
+        if (this.#queue.length < maxWaitingEvents) this.#release()
+      }
     } catch (error) {
-      this.#failure = { error }
-      this.#onFailure(error)
+      this.#fail(error)
     } finally {
       this.#writing = undefined
     }
   }
 
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined) return
+    this.#failure = { error }
+    this.#queue = []
+    this.#options.onFailure(error)
+    for (const { reject } of this.#flushing.splice(0)) reject(error)
+    this.#release()
+  }
+
+  #tellFlushed(): void {
+    while (this.#flushing[0] !== undefined && this.#flushing[0].count <= this.#written) this.#flushing.shift()?.resolve()
+  }
+
+  #release(): void {
+    for (const resume of this.#waiting.splice(0)) resume()
+  }
+
   /** A cancelled run still says how it ended, so the run's signal is not passed on. */
   async #write(events: readonly PipelineEvent[]): Promise<void> {
-    const key = entryKey(this.#runId, this.#next)
-    const bytes = encodeStored({ ...entryFormat, events })
+    const { storage, runId, epoch, owner } = this.#options
+    const key = journalKey(runId, this.#next)
     try {
-      await this.#storage.putIfAbsent(key, bytes)
+      await storage.putIfAbsent(key, encodeEntry({ epoch, owner, events }))
     } catch (error) {
-      if (MillraceError.is(error, 'STORAGE_CONFLICT')) throw this.#owned(error)
-      if (!MillraceError.is(error, 'STORAGE_OUTCOME_UNKNOWN')) throw error
-      if (!(await this.#isWritten(key, bytes))) throw error
+      // A storage that retries by itself may collide with its own first try.
+      const mayBeOurs = MillraceError.is(error, 'STORAGE_OUTCOME_UNKNOWN') || MillraceError.is(error, 'STORAGE_CONFLICT')
+      if (!mayBeOurs || !(await this.#isWritten(key))) throw error
     }
     this.#next++
   }
 
-  async #isWritten(key: string, bytes: Uint8Array): Promise<boolean> {
-    const object = await this.#storage.get(key)
+  async #isWritten(key: string): Promise<boolean> {
+    const object = await this.#options.storage.get(key)
     if (object === undefined) return false
-    const equal = object.bytes.length === bytes.length && object.bytes.every((byte, index) => byte === bytes[index])
-    if (!equal) throw this.#owned()
-    return true
+    if (entryIn(key, object.bytes)?.owner === this.#options.owner) return true
+    throw new MillraceError('STORAGE_CONFLICT', {
+      message: `Expected the next entry of the journal at "${key}" to be ours. Received another's.`,
+      details: { key },
+    })
   }
 
-  #owned(cause?: unknown): MillraceError<'RUN_EXISTS'> {
-    return new MillraceError('RUN_EXISTS', {
-      message: `Expected a run id that is new in storage "${this.#storage.name}". Received "${this.#runId}", which another run has. To go on where it ended, give it as "resume".`,
-      details: { runId: this.#runId },
-      cause,
-    })
+  /** Who came first at the next number: by the journal's order that is whoever resumed the run. */
+  async #owned(cause: unknown): Promise<MillraceError<'RUN_OWNED'>> {
+    const { storage, runId, epoch } = this.#options
+    const key = journalKey(runId, this.#next)
+    const object = await storage.get(key)
+    const entry = object === undefined ? undefined : entryIn(key, object.bytes)
+    return runOwned(runId, entry?.epoch ?? epoch + 1, 'resumed', cause)
   }
 }
 
-/** All events of a run, in order; none when there is no such run. @throws {@link MillraceError} `STORAGE_CORRUPT` or `FORMAT_UNSUPPORTED`. */
-export async function readJournal(
-  storage: StorageAdapter,
-  runId: string,
-  options: { readonly signal?: AbortSignal } = {},
-): Promise<readonly PipelineEvent[]> {
-  const events: PipelineEvent[] = []
-  for await (const { key } of storage.list(`${runFolder(runId)}/journal`, options)) {
-    const object = await storage.get(key, options)
-    if (object === undefined) continue
-    const entry = decodeStored(key, object.bytes, entryFormat.format, entryFormat.formatVersion)
-    events.push(...(entry.events as readonly PipelineEvent[]))
+/** Undefined for what cannot be read: it is another's in any case. */
+function entryIn(key: string, bytes: Uint8Array): JournalEntry | undefined {
+  try {
+    return decodeEntry(key, bytes)
+  } catch {
+    return undefined
   }
-  return events
 }

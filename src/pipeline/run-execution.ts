@@ -3,28 +3,36 @@ import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
 import { MillraceError, messageOf } from '../core/error.ts'
 import { Events } from '../core/events.ts'
+import type { IdentifierSource } from '../core/identifiers.ts'
 import { createIdentifierSource } from '../core/identifiers.ts'
-import { toJson } from '../core/json.ts'
 import type { LogTarget } from '../log/log-target.ts'
 import type { StorageAdapter } from '../storage/adapter.ts'
 import { MemoryStorage } from '../storage/memory.ts'
 import { recordError } from './attempts.ts'
 import { StageCache } from './cache.ts'
-import { foldRecord } from './fold-record.ts'
+import type { RunClaim } from './claim-run.ts'
+import { beginRun, resumeRun } from './claim-run.ts'
 import { portablesOf, workNodes } from './graph.ts'
 import { executeGraph } from './graph-execution.ts'
-import { Journal } from './journal.ts'
 import { createJsonCodec } from './json-codec.ts'
+import { KeptOutputs } from './kept-outputs.ts'
 import { Limiter } from './limiter.ts'
+import { markEnded, markOpen } from './open-runs.ts'
 import type { PipelineEvent, RunFinished } from './pipeline-event.ts'
 import type { Run, Runnable, RunOptions } from './run.ts'
+import { identitiesOf } from './run-identity.ts'
+import { Heartbeat } from './run-lease.ts'
 import { checkRunOptions, isForcedBy } from './run-options.ts'
 import type { RunRecord } from './run-record.ts'
 import type { NewEvent, RunScope, Valued } from './run-scope.ts'
-import { readRun } from './run-store.ts'
+import { recordToJson, writeSummary } from './run-summary.ts'
 import { silentLogger } from './stage-logger.ts'
 
 type Options = RunOptions & { readonly input?: unknown }
+type RunInput = Valued & { readonly failure?: { readonly error: unknown } }
+
+const defaultLeaseMs = 10_000
+const defaultMaxEntryBytes = 64 * 1024 * 1024
 
 /** One run in this process: claims its id, runs the graph, tells and records what happens. */
 export class RunExecution {
@@ -33,13 +41,16 @@ export class RunExecution {
   readonly #options: Options
   readonly #retry: { readonly retryDelayMs: number; readonly maxRetryDelayMs: number }
   readonly #storage: StorageAdapter
+  /** Whether another process could see anything of it. */
+  readonly #isShared: boolean
   readonly #logger: LogTarget
   readonly #clock: Clock
+  readonly #newId: IdentifierSource
   readonly #events: Events<PipelineEvent>
-  /** What the journal has, for the record. */
-  readonly #kept: PipelineEvent[] = []
+  readonly #codec = createJsonCodec()
   readonly #stop = new AbortController()
-  #journal: Journal | undefined
+  #claim: RunClaim | undefined
+  #heartbeat: Heartbeat | undefined
   #journalFailure: { readonly error: unknown } | undefined
 
   constructor(pipeline: Runnable, options: Options, retry: { readonly retryDelayMs: number; readonly maxRetryDelayMs: number }) {
@@ -47,9 +58,11 @@ export class RunExecution {
     this.#options = options
     this.#retry = retry
     this.#clock = options.clock ?? systemClock
+    this.#isShared = options.storage !== undefined
     this.#storage = options.storage ?? new MemoryStorage()
     this.#logger = options.logger ?? silentLogger
-    this.id = options.id ?? createIdentifierSource({ clock: this.#clock })()
+    this.#newId = createIdentifierSource({ clock: this.#clock })
+    this.id = options.resume ?? options.id ?? this.#newId()
     this.#events = new Events<PipelineEvent>({
       onListenerError: (error, event) =>
         this.#logger.error('A listener of a run failed.', { run: this.id, event: event.type, error: messageOf(error) }),
@@ -60,22 +73,26 @@ export class RunExecution {
   readonly on = (listener: (event: PipelineEvent) => unknown): (() => void) => this.#events.on(listener)
 
   async run(): Promise<Run<unknown>> {
-    const { signal, resume } = this.#options
+    const { signal } = this.#options
     checkRunOptions(this.id, this.#pipeline.graph, this.#options)
     throwIfAborted(signal)
-    const resumed = resume === undefined ? undefined : await this.#resumed(resume)
-    const seed = this.#options.seed ?? resumed?.seed ?? 0
-    await this.#begin(seed)
+    const input = await this.#encodeInput()
+    const claim = await this.#claimRun(input)
+    this.#claim = claim
     const startedMs = this.#clock.monotonicMs()
+    this.#tell(claim.first)
     const finish = (outcome: RunFinished['outcome'], error?: unknown): Promise<RunRecord> =>
-      this.#finish({
+      this.#finish(claim, {
         outcome,
         durationMs: this.#clock.monotonicMs() - startedMs,
         ...(error === undefined ? {} : { error: recordError(error) }),
       })
     try {
-      const scope = this.#scope(seed)
-      const output = await executeGraph(scope, this.#pipeline.graph, await inputOf(scope, this.#options.input), {
+      // Before anything is taken from the cache.
+      if (this.#isShared) await markOpen(this.#storage, this.id, claim.epoch)
+      this.#startHeartbeat(claim)
+      if (input.failure !== undefined) throw input.failure.error
+      const output = await executeGraph(this.#scope(claim), this.#pipeline.graph, input, {
         placeOf: (node) => ({ stage: node, path: node }),
         needsDigest: false,
       })
@@ -90,51 +107,88 @@ export class RunExecution {
       }
       if (this.#journalFailure !== undefined) throw this.#journalFailure.error
       throw this.#failed(await finish('failed', error), error)
+    } finally {
+      await this.#heartbeat?.stop()
     }
   }
 
-  /** The first event claims the run's id; it is told once that is ours. */
-  async #begin(seed: number): Promise<void> {
-    const { tags = {}, codeVersion, resume } = this.#options
-    const first: PipelineEvent = {
+  #claimRun(input: RunInput): Promise<RunClaim> {
+    const options = this.#options
+    const { graph, name } = this.#pipeline
+    const { resume, takeOver = false, tags = {}, codeVersion, seed, force = [], leaseMs = defaultLeaseMs } = options
+    const who = {
+      storage: this.#storage,
+      runId: this.id,
+      owner: this.#newId(),
+      clock: this.#clock,
+      onFailure: (error: unknown): void => {
+        this.#journalFailure = { error }
+        this.#stop.abort(error)
+      },
+    }
+    const identities = identitiesOf(graph)
+    const inputDigest = input.digest ?? null
+    const code = codeVersion === undefined ? {} : { codeVersion }
+    if (resume !== undefined) {
+      const { signal } = options
+      const now = { pipeline: name, identities, inputDigest, options }
+      return resumeRun(who, now, { takeOver, leaseMs, ...code, ...(signal === undefined ? {} : { signal }) })
+    }
+    return beginRun(who, {
       type: 'run-started',
       runId: this.id,
       time: this.#clock.now(),
-      pipeline: this.#pipeline.name,
-      stages: workNodes(this.#pipeline.graph).map((node) => node.id),
-      seed,
+      pipeline: name,
+      stages: workNodes(graph).map((node) => node.id),
+      identities,
+      inputDigest,
+      seed: seed ?? 0,
+      force: [...force],
       tags: { ...tags },
-      ...(codeVersion === undefined ? {} : { codeVersion }),
-      ...(resume === undefined ? {} : { resumes: resume }),
+      leaseMs,
+      ...code,
+    })
+  }
+
+  /** The pipeline's input with the digest that the first stages are keyed by. One that cannot be stored fails the run, which then has a record. */
+  async #encodeInput(): Promise<RunInput> {
+    const { input, signal } = this.#options
+    try {
+      const options = { storage: this.#storage, portables: portablesOf(this.#pipeline.graph), ...(signal === undefined ? {} : { signal }) }
+      return { value: input, digest: (await this.#codec.encode(input, options)).digest }
+    } catch (error) {
+      throwIfAborted(signal)
+      return { value: input, digest: undefined, failure: { error } }
     }
-    this.#journal = await Journal.open(this.#storage, first, (error) => {
-      this.#journalFailure = { error }
-      this.#stop.abort(error)
-    })
-    this.#tell(first)
   }
 
-  async #resumed(runId: string): Promise<RunRecord> {
-    const record = await readRun(this.#storage, runId)
-    if (record.pipeline === this.#pipeline.name) return record
-    throw new MillraceError('ARGUMENT_INVALID', {
-      message: `Expected "resume" to name a run of pipeline "${this.#pipeline.name}". Received "${runId}", a run of "${record.pipeline}".`,
-      details: { argument: 'resume', expected: `a run of ${this.#pipeline.name}`, received: `a run of ${record.pipeline}` },
-    })
+  #startHeartbeat({ journal, epoch, owner, leaseMs }: RunClaim): void {
+    if (!this.#isShared) return
+    const options = {
+      storage: this.#storage,
+      clock: this.#clock,
+      runId: this.id,
+      epoch,
+      owner,
+      leaseMs,
+      onBeat: () => journal.checkOwned(),
+    }
+    this.#heartbeat = new Heartbeat(options, { atOnce: epoch > 1 })
   }
 
-  #scope(seed: number): RunScope {
-    const { signal, codeVersion, failFast = true, concurrency = 4, force = [] } = this.#options
+  #scope(claim: RunClaim): RunScope {
+    const { signal, failFast = true, concurrency = 4, maxEntryBytes = defaultMaxEntryBytes } = this.#options
+    const { seed, force, codeVersion } = claim.started
     return {
       runId: this.id,
       storage: this.#storage,
-      cache: new StageCache(this.#storage, this.#pipeline.name),
-      codec: createJsonCodec(),
+      cache: new StageCache(this.#storage, { pipeline: this.#pipeline.name, clock: this.#clock, maxEntryBytes }),
+      codec: this.#codec,
       portables: portablesOf(this.#pipeline.graph),
       logger: this.#logger,
       clock: this.#clock,
       seed,
-      codeVersion,
+      codeVersion: this.#options.codeVersion ?? codeVersion,
       failFast,
       concurrency,
       ...this.#retry,
@@ -143,25 +197,30 @@ export class RunExecution {
       isCancelled: () => signal?.aborted === true,
       stop: () => this.#stop.abort(new Error('Another stage of the run failed.')),
       isForced: (node) => isForcedBy(force, node),
-      emit: (event) => this.#emit(event),
+      emit: (event) => this.#emit(claim, event),
+      epoch: claim.epoch,
+      acknowledged: claim.acknowledged,
+      kept: this.#isShared ? new KeptOutputs(this.#storage, this.id) : undefined,
+      commit: () => claim.journal.flush(),
+      room: () => claim.journal.room(),
     }
   }
 
-  #emit(event: NewEvent): void {
+  #emit(claim: RunClaim, event: NewEvent): void {
     const whole = { ...event, runId: this.id, time: this.#clock.now() } as PipelineEvent
-    this.#journal?.add(whole)
+    claim.journal.add(whole)
     this.#tell(whole)
   }
 
   #tell(event: PipelineEvent): void {
-    if (event.type !== 'stage-progress') this.#kept.push(event)
+    this.#claim?.fold.apply(event)
     this.#log(event)
     this.#events.emit(event)
   }
 
   #log(event: PipelineEvent): void {
-    const { type, runId, time: _, ...fields } = event
-    if (type === 'stage-progress') return
+    if (event.type === 'stage-progress') return
+    const { type, runId, time: _, ...fields } = event.type === 'run-started' ? { ...event, identities: undefined } : event
     const level = type === 'stage-failed' ? 'error' : type === 'stage-attempt-failed' ? 'warn' : 'debug'
     try {
       this.#logger[level](type, { run: runId, ...fields })
@@ -170,25 +229,32 @@ export class RunExecution {
     }
   }
 
-  async #finish(event: Pick<RunFinished, 'outcome' | 'durationMs' | 'error'>): Promise<RunRecord> {
-    this.#emit({ type: 'run-finished', ...event })
-    await this.#journal?.flush()
-    return foldRecord(this.#kept)
+  /** That a run has ended is told once it is in the journal: one that was taken over has not. */
+  async #finish(claim: RunClaim, event: Pick<RunFinished, 'outcome' | 'durationMs' | 'error'>): Promise<RunRecord> {
+    const { journal, fold, epoch } = claim
+    const whole: RunFinished = { type: 'run-finished', runId: this.id, time: this.#clock.now(), ...event }
+    journal.add(whole)
+    await journal.flush()
+    this.#tell(whole)
+    const record = fold.record()
+    if (this.#isShared) {
+      try {
+        await writeSummary(this.#storage, record, journal.next)
+        await markEnded(this.#storage, this.id, epoch, { isResumable: event.outcome !== 'succeeded' })
+      } catch (error) {
+        // The journal has all of it; a marker that stays holds outputs for longer than it must.
+        this.#logger.warn('The summary of a run was not written.', { run: this.id, error: messageOf(error) })
+      }
+    }
+    return record
   }
 
   #failed(record: RunRecord, cause: unknown): MillraceError<'RUN_FAILED'> {
     const stage = MillraceError.is(cause, 'STAGE_FAILED') ? cause.details.stage : ''
     return new MillraceError('RUN_FAILED', {
       message: `Expected run "${this.id}" of pipeline "${this.#pipeline.name}" to succeed. Received a failure. ${messageOf(cause)}`,
-      details: { runId: this.id, stage, record: toJson(record) },
+      details: { runId: this.id, stage, record: recordToJson(record) },
       cause,
     })
   }
-}
-
-/** The pipeline's input with the digest that the first stages are keyed by. */
-async function inputOf(scope: RunScope, value: unknown): Promise<Valued> {
-  const { storage, portables, signal } = scope
-  const { digest } = await scope.codec.encode(value, { storage, portables, signal })
-  return { value, digest }
 }

@@ -2,7 +2,9 @@ import type { Clock } from '../core/clock.ts'
 import type { LogTarget } from '../log/log-target.ts'
 import type { StorageAdapter } from '../storage/adapter.ts'
 import type { Portable } from '../storage/portable.ts'
+import type { AcknowledgedWork } from './acknowledged.ts'
 import type { StageCache } from './cache.ts'
+import type { KeptOutputs } from './kept-outputs.ts'
 import type { Limiter } from './limiter.ts'
 import type { MapItem, PipelineEvent } from './pipeline-event.ts'
 import type { Codec } from './stage-definition.ts'
@@ -34,6 +36,16 @@ export interface RunScope {
   readonly stop: () => void
   readonly isForced: (node: string) => boolean
   readonly emit: (event: NewEvent) => void
+  /** 1 for the process that began the run. */
+  readonly epoch: number
+  /** What earlier epochs did; undefined where the run is not resumed. */
+  readonly acknowledged: AcknowledgedWork | undefined
+  /** Undefined where no other process could resume the run. */
+  readonly kept: KeptOutputs | undefined
+  /** Resolves when all that was told is in the journal. @throws `RUN_OWNED` and the storage's faults: then the run stops. */
+  readonly commit: () => Promise<void>
+  /** Resolves when few enough events wait to be written. */
+  readonly room: () => Promise<void>
 }
 
 /** Where in the run a stage stands. */

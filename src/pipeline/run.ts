@@ -26,8 +26,20 @@ export interface RunOptions {
   readonly failFast?: boolean
   /** Names of stages to run though nothing changed; the name of a nested pipeline or branch means all stages in it. */
   readonly force?: readonly string[]
-  /** The run to resume: what it finished is taken from the cache. */
+  /**
+   * The run to go on with, under its own id: what it did is not done again, and what it had begun is. The pipeline and the input must be those that it was begun
+   * with; its seed and what it forces are taken from it.
+   */
   readonly resume?: string
+  /** With `resume`: does not wait to see whether the run's owner lives. For when you know that it must not go on. */
+  readonly takeOver?: boolean
+  /**
+   * How long, in milliseconds, the run's owner may show no sign of life before another process that resumes the run takes it over; default 10,000. Longer where
+   * stages keep the thread busy for longer: an owner that was taken over by mistake stops with `RUN_OWNED`.
+   */
+  readonly leaseMs?: number
+  /** Outputs whose stored form is larger are not kept in the cache; default 64 MB. What they hold in blobs does not count. */
+  readonly maxEntryBytes?: number
   /** A git commit, say: for lineage. */
   readonly codeVersion?: string
   readonly onEvent?: (event: PipelineEvent) => unknown
@@ -48,8 +60,9 @@ export interface Run<Output> {
 export interface RunHandle<Output> {
   readonly id: string
   /**
-   * @throws {@link MillraceError} `RUN_FAILED` with the record in its details and `STAGE_FAILED` as its cause; `RUN_EXISTS`; `RUN_NOT_FOUND`
-   * for `resume`; `ARGUMENT_INVALID`; `signal.reason` when cancelled.
+   * @throws {@link MillraceError} `RUN_FAILED` with the record in its details and `STAGE_FAILED` as its cause; `RUN_EXISTS`; `RUN_OWNED` when
+   * another process has taken the run over; for `resume` too: `RUN_NOT_FOUND`, `RUN_OWNED` and `CODE_MISMATCH`, and then nothing was changed;
+   * `ARGUMENT_INVALID`; `signal.reason` when cancelled.
    */
   readonly result: Promise<Run<Output>>
   /** Adds a listener for what comes from now on; the function that comes back takes it off. One that throws is logged and breaks nothing. */

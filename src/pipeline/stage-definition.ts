@@ -21,6 +21,10 @@ export interface StageContext {
   readonly idempotencyKey: string
   /** `total` in the same unit as `done`; `fields` are figures to show beside it, such as the loss. */
   progress(done: number, total?: number, unit?: string, fields?: Readonly<Record<string, number>>): void
+  /** Figures that are kept with the run, such as a loss; `step` counts epochs or the like. They must be numbers, finite or not. */
+  metrics(values: Readonly<Record<string, number>>, step?: number): void
+  /** Something that the stage made outside of what flows, for the run's record: a version of a model, a report. */
+  artifact(artifact: { readonly kind: string; readonly name: string; readonly reference: string }): void
 }
 
 /** How an output is stored and digested. Name and version are part of the cache key; an output that cannot be decoded is a miss. */

@@ -1,5 +1,6 @@
 import { MillraceError } from '../core/error.ts'
 import type { Json } from '../core/json.ts'
+import { receivedText } from '../core/received.ts'
 import { parametersToJson } from './parameters.ts'
 import type { StageDefinition } from './stage-definition.ts'
 
@@ -68,7 +69,7 @@ export function checkName(name: string, of: string): void {
   if (typeof name !== 'string' || !namePattern.test(name) || reservedNames.has(name)) {
     throw new MillraceError('STAGE_INVALID', {
       message: `Expected a name for ${of} of 1 to 100 lower-case letters, digits and hyphens, such as "clean-rows". Received ${describe(name)}.`,
-      details: { stage: String(name), reason: 'name' },
+      details: { stage: typeof name === 'string' ? name : receivedText(name), reason: 'name' },
     })
   }
 }
@@ -81,5 +82,5 @@ function invalid(stage: string, expected: string, received: string): MillraceErr
 }
 
 function describe(value: unknown): string {
-  return typeof value === 'string' ? `"${value}"` : typeof value === 'function' ? 'a function' : String(value)
+  return typeof value === 'string' ? `"${value}"` : receivedText(value)
 }

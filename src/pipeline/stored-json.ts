@@ -1,6 +1,7 @@
 import { digestOfJson } from '../core/digest.ts'
 import { MillraceError } from '../core/error.ts'
 import { isPlainObject } from '../core/json.ts'
+import { receivedText } from '../core/received.ts'
 
 /** What every stored object of this room begins with. */
 export interface StoredFormat {
@@ -27,8 +28,8 @@ export function decodeStored(key: string, bytes: Uint8Array, format: string, sup
   const { minReaderVersion, formatVersion } = value
   if (typeof minReaderVersion !== 'number' || minReaderVersion > supportedVersion) {
     throw new MillraceError('FORMAT_UNSUPPORTED', {
-      message: `Expected "${format}" that version ${supportedVersion} can read at "${key}". Received one for version ${String(minReaderVersion)} and later: update millrace.`,
-      details: { format, formatVersion: Number(formatVersion), supportedVersion },
+      message: `Expected "${format}" that version ${supportedVersion} can read at "${key}". Received one for version ${receivedText(minReaderVersion)} and later: update millrace.`,
+      details: { format, formatVersion: typeof formatVersion === 'number' ? formatVersion : 0, supportedVersion },
     })
   }
   return value

@@ -8,7 +8,7 @@ export function championSource(reader: VersionReader, name: string, alias: strin
     champion: async (options: SignalOption = {}): Promise<Champion | undefined> => {
       const made = await reader.currentOf(name, alias, options)
       if (made === undefined) return undefined
-      const { manifest, manifestDigest } = await reader.open(made, options)
+      const { manifest, manifestDigest } = await reader.open(name, made, options)
       const { metrics, lineage, model } = manifest
       return { version: made.state.lastVersion, metrics, manifestDigest, testDigest: lineage.testDigest, modelDigest: model.digest }
     },

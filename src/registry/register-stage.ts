@@ -8,7 +8,7 @@ import type { ModelRegistry, ModelVersion } from '../model/model-registry.ts'
 import { packageModel } from '../model/package-model.ts'
 import { Stage } from '../pipeline/stage.ts'
 import type { StageContext } from '../pipeline/stage-definition.ts'
-import { assertName } from './names.ts'
+import { assertName, maxReasonLength } from './names.ts'
 
 export interface RegisterOptions {
   readonly registry: ModelRegistry
@@ -51,6 +51,7 @@ export function register<F extends Registrable>(options: RegisterOptions): Stage
       const before = alias === undefined ? undefined : await registry.alias(name, alias, { signal })
       const modelPackage = await packageOf(input, context, options.packages ?? {})
       const version = await registry.register(name, modelPackage, { idempotencyKey: contentKey(modelPackage), signal })
+      context.artifact({ kind: 'model-version', name, reference: String(version.version) })
       const promoted = alias !== undefined && (await promote({ ...options, alias }, input.verdict, version, before, context))
       return { ...input, version, promoted }
     },
@@ -102,7 +103,7 @@ async function promote(
     context.logger.warn('alias not moved: the gate did not pass', { model: name, version: version.version, alias, gates })
     return false
   }
-  const reason = verdict.gates.map((gate) => `${gate.name}: ${gate.reason}`).join('; ') || 'no gates'
+  const reason = (verdict.gates.map((gate) => `${gate.name}: ${gate.reason}`).join('; ') || 'no gates').slice(0, maxReasonLength)
   const move = { expectedVersion: before?.version ?? 0, reason, by: options.by ?? `run ${context.runId}`, signal: context.signal }
   try {
     await registry.setAlias(name, alias, version.version, move)

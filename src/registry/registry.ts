@@ -2,33 +2,56 @@ import { throwIfAborted } from '../core/abort.ts'
 import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
 import { MillraceError } from '../core/error.ts'
-import { toJson } from '../core/json.ts'
 import type { Random } from '../core/random.ts'
 import { systemRandom } from '../core/random.ts'
 import type { LogTarget } from '../log/log-target.ts'
 import { blobsOfManifest } from '../model/manifest.ts'
-import type { Lineage, ModelPackage } from '../model/model-package.ts'
-import type { ChampionSource, ModelRegistry, ModelVersion, SetAliasOptions } from '../model/model-registry.ts'
-import { storeModelPackage } from '../model/store-package.ts'
+import type { ModelPackage } from '../model/model-package.ts'
+import type {
+  ChampionSource,
+  DeploymentRecorder,
+  ListVersionsOptions,
+  ModelRegistry,
+  ModelVersion,
+  RegisterModelOptions,
+  RegistryEvent,
+  SetAliasOptions,
+  VersionComparison,
+  VersionQuery,
+  WatchOptions,
+} from '../model/model-registry.ts'
 import type { StorageAdapter } from '../storage/adapter.ts'
-import type { Decision } from '../storage/numbered-log.ts'
-import type { AliasMove } from './alias-decisions.ts'
-import { aliasNotFound, decideRemoveAlias, decideRollback, decideSetAlias } from './alias-decisions.ts'
+import type { CollectedBlobs } from '../storage/blob-references.ts'
+import type { BeforeAliasMove } from './alias-moves.ts'
+import { AliasMoves } from './alias-moves.ts'
 import { championSource } from './champion-source.ts'
+import type { CollectGarbageOptions } from './collect-garbage.ts'
+import type { ExportedFile } from './export/export-index.ts'
+import type { ExportModelOptions } from './export/export-model.ts'
+import type { ImportedModel, ImportModelOptions } from './export/import-model.ts'
+import { ModelChanges } from './model-changes.ts'
 import { assertName } from './names.ts'
-import { RegistrationKey } from './registration-key.ts'
-import type { RegistryOperation, RegistryState } from './registry-state.ts'
-import type { RegisterEntry, RegistryEntry } from './version-log.ts'
-import { asRegister } from './version-log.ts'
+import { Registrations } from './registrations.ts'
+import type { RegistryChange } from './registry-change.ts'
+import { changeOf } from './registry-change.ts'
+import { aliasesAt } from './registry-state.ts'
+import type { DescribedVersion } from './version-comparison.ts'
+import { deleteVersion } from './version-deletion.ts'
+import type { VersionLineage } from './version-lineage.ts'
+import { listModels, listVersions, searchVersions } from './version-listing.ts'
+import type { RegistryEntry } from './version-log.ts'
+import type { NotesChange, TagChanges } from './version-notes.ts'
 import type { SignalOption } from './version-reader.ts'
-import { recordOf, signalOf, VersionReader } from './version-reader.ts'
-import type { TagChanges } from './version-tags.ts'
+import { signalOf, VersionReader } from './version-reader.ts'
+import { watchModel } from './watch-model.ts'
 
 export interface RegistryOptions {
   /** Where versions and their blobs are kept; it must put if absent. */
   readonly storage: StorageAdapter
-  /** Is told of each version made and each alias moved. */
+  /** Is told of each version made or deleted and each alias moved. */
   readonly logger?: LogTarget
+  /** A gate before every move of an alias: what it throws refuses the move (`ALIAS_MOVE_REFUSED`). */
+  readonly beforeAliasMove?: BeforeAliasMove
   readonly clock?: Clock
   /** For the jitter between attempts and the ids of operations. */
   readonly random?: Random
@@ -36,13 +59,7 @@ export interface RegistryOptions {
   readonly attempts?: number
 }
 
-/** One change of a model, as it stands in its history. */
-export interface RegistryChange {
-  readonly generation: number
-  /** Milliseconds since 1970 UTC by the writer's clock. */
-  readonly time: number
-  readonly operation: RegistryOperation
-}
+// What a page or service that trains and serves does not need (upkeep, export, pages for people) is loaded when it is called.
 
 /**
  * Versions of models and the aliases that point at them, over any storage that can put if absent: a folder, a page's IndexedDB, a bucket. No server
@@ -50,7 +67,8 @@ export interface RegistryChange {
  *
  * Guarantees: versions are 1, 2, 3 ... without gaps and never change; what was acknowledged is kept; changes of one model have one order, and a read
  * sees all that was acknowledged before it began; every change stays in the history, with who and why. Blobs are stored under their SHA-256 before the version
- * that names them, and checked when loaded.
+ * that names them, and checked when loaded. A registration is one durable write beside the blobs that were not there yet, and what it costs does not grow with the
+ * number of versions.
  *
  * @throws {@link MillraceError} `STORAGE_CAPABILITY_MISSING` when the storage cannot put if absent. Every change may throw `REGISTRY_BUSY`, when other
  * writers came first at every attempt and nothing was changed, and `STORAGE_OUTCOME_UNKNOWN`, when it may have been.
@@ -59,14 +77,17 @@ export interface RegistryChange {
  * const { version } = await registry.register('flight-delay', modelPackage)
  * await registry.setAlias('flight-delay', 'champion', version, { reason: 'AUC 0.79', by: 'nightly' })
  */
-export class Registry implements ModelRegistry {
+export class Registry implements ModelRegistry, DeploymentRecorder {
   readonly #storage: StorageAdapter
   readonly #logger: LogTarget | undefined
-  readonly #attempts: number | undefined
+  readonly #clock: Clock
   readonly #reader: VersionReader
+  readonly #changes: ModelChanges
+  readonly #registrations: Registrations
+  readonly #aliases: AliasMoves
 
   constructor(options: RegistryOptions) {
-    const { storage } = options
+    const { storage, clock = systemClock, random = systemRandom } = options
     if (!storage.capabilities.putIfAbsent) {
       throw new MillraceError('STORAGE_CAPABILITY_MISSING', {
         message: `Expected a storage that can put if absent for a model registry. Received "${storage.name}", which cannot.`,
@@ -75,100 +96,73 @@ export class Registry implements ModelRegistry {
     }
     this.#storage = storage
     this.#logger = options.logger
-    const shared = { storage, clock: options.clock ?? systemClock, random: options.random ?? systemRandom }
-    this.#attempts = options.attempts
-    this.#reader = new VersionReader(options.attempts === undefined ? shared : { ...shared, attempts: options.attempts })
+    this.#clock = clock
+    const { attempts } = options
+    this.#reader = new VersionReader({ storage, clock, random, ...(attempts === undefined ? {} : { attempts }) })
+    this.#changes = new ModelChanges(this.#reader)
+    this.#registrations = new Registrations(this.#reader, this.#changes, options.logger)
+    this.#aliases = new AliasMoves(this.#reader, this.#changes, options)
   }
 
-  async register(
-    name: string,
-    modelPackage: ModelPackage,
-    options: { readonly idempotencyKey?: string; readonly signal?: AbortSignal } = {},
-  ): Promise<ModelVersion> {
-    const signal = signalOf(options)
-    const { log } = this.#reader.logOf(name)
-    const key =
-      options.idempotencyKey === undefined
-        ? undefined
-        : await RegistrationKey.claim({
-            storage: this.#storage,
-            prefix: `models/${name}/keys`,
-            log,
-            key: options.idempotencyKey,
-            ...signal,
-          })
-    const before = asRegister(await key?.find(await log.head(signal), signal))
-    if (before !== undefined) return this.#reader.versionOf(name, before, signal)
-
-    // Blobs first: a version never names what is not there.
-    const manifestDigest = await storeModelPackage(this.#storage, modelPackage, signal)
-    const lineage = toJson(modelPackage.manifest.lineage)
-    const operation = { type: 'register', manifestDigest, lineage, keyDigest: key?.digest ?? null } as const
-    const { entry, existing } = await this.#append<RegisterEntry>(
-      name,
-      async (_state, head) => {
-        const made = asRegister(await key?.find(head, signal))
-        return made === undefined ? { operation } : { existing: made }
-      },
-      signal,
-    )
-    if (existing !== undefined) return this.#reader.versionOf(name, existing, signal)
-    const made = asRegister(entry)
-    if (made === undefined) throw new TypeError('unreachable: an appended registration is one')
-    this.#logger?.info('model registered', { model: name, version: made.state.lastVersion, manifestDigest })
-    return recordOf(name, made, {})
+  /**
+   * Makes the next version. An idempotency key makes one version, whoever comes with it and how often; once that version was deleted, the key makes
+   * another.
+   *
+   * @throws {@link MillraceError} `STORAGE_CORRUPT` when the package is not what its digests say; `STORAGE_NO_SPACE`: nothing was made.
+   */
+  register(name: string, modelPackage: ModelPackage, options: RegisterModelOptions = {}): Promise<ModelVersion> {
+    return this.#registrations.register(name, modelPackage, options)
   }
 
   async version(name: string, version: number, options: SignalOption = {}): Promise<ModelVersion> {
     return this.#reader.versionOf(name, await this.#reader.entryOf(name, version, options), options)
   }
 
-  /** All versions, oldest first, those made while the iteration runs left out. */
-  async *versions(name: string, options: SignalOption = {}): AsyncIterable<ModelVersion> {
-    const tagged = await this.#reader.taggedVersions(assertName('name', name), options)
-    for await (const entry of this.#reader.logOf(name).log.entries(signalOf(options))) {
-      const made = asRegister(entry)
-      if (made === undefined) continue
-      yield tagged.has(made.state.lastVersion) ? await this.#reader.versionOf(name, made, options) : recordOf(name, made, {})
-    }
+  /** Oldest first, deleted ones and those made while the iteration runs left out. */
+  versions(name: string, options: ListVersionsOptions = {}): AsyncIterable<ModelVersion> {
+    return listVersions(this.#reader, name, options)
   }
 
   /** The names of all models, sorted as storage sorts them. */
-  async *models(options: SignalOption = {}): AsyncIterable<string> {
-    let after: string | undefined
-    for (;;) {
-      let name: string | undefined
-      for await (const { key } of this.#storage.list('models', {
-        ...signalOf(options),
-        ...(after === undefined ? {} : { after }),
-        limit: 1,
-      })) {
-        name = key.split('/')[1]
-      }
-      if (name === undefined) return
-      yield name
-      // Past every key of that model, so that a model costs one listing however long its log is.
-      after = `models/${name}/zz`
-    }
+  models(options: SignalOption = {}): AsyncIterable<string> {
+    return listModels(this.#storage, options)
+  }
+
+  /**
+   * Versions of one model, or of all, of which all holds that is asked. Every record is read: there is no index of figures.
+   *
+   * @example
+   * for await (const { version } of registry.search({ metrics: { auc: { atLeast: 0.75 } }, tags: { stage: 'approved' } })) console.log(version)
+   */
+  search(query: VersionQuery): AsyncIterable<ModelVersion> {
+    return searchVersions(this.#reader, query)
+  }
+
+  async compare(name: string, left: number, right: number, options: SignalOption = {}): Promise<VersionComparison> {
+    const { compareVersions } = await import('./version-comparison.ts')
+    return compareVersions(await this.#described(name, left, options), await this.#described(name, right, options))
+  }
+
+  async modelCard(name: string, version: number, options: SignalOption = {}): Promise<string> {
+    const described = await this.#described(name, version, options)
+    const head = await this.#reader.head(name, options)
+    const { modelCardOf } = await import('./model-card.ts')
+    return modelCardOf(described, { aliases: head === undefined ? [] : aliasesAt(head.state, version) })
   }
 
   /**
    * The package of a version, its manifest and every blob read and compared with their digests.
    *
-   * @throws {@link MillraceError} `MODEL_NOT_FOUND`; `STORAGE_NOT_FOUND` naming the blob that is gone; `STORAGE_CORRUPT` naming the one that changed.
+   * @throws {@link MillraceError} `MODEL_NOT_FOUND`, `VERSION_DELETED`; `STORAGE_NOT_FOUND` naming the blob that is gone; `STORAGE_CORRUPT` naming the one
+   * that changed.
    */
   async load(name: string, version: number, options: SignalOption = {}): Promise<ModelPackage> {
-    const modelPackage = await this.#reader.open(await this.#reader.entryOf(name, version, options), options)
+    const modelPackage = await this.#reader.open(name, await this.#reader.entryOf(name, version, options), options)
     for (const { digest } of blobsOfManifest(modelPackage.manifest)) {
       throwIfAborted(options.signal)
       await modelPackage.blob(digest, signalOf(options))
     }
     return modelPackage
-  }
-
-  /** Where a version came from. @throws {@link MillraceError} `MODEL_NOT_FOUND`. */
-  async lineage(name: string, version: number, options: SignalOption = {}): Promise<Lineage> {
-    return (await this.#reader.open(await this.#reader.entryOf(name, version, options), options)).manifest.lineage
   }
 
   async alias(name: string, alias: string, options: SignalOption = {}): Promise<ModelVersion | undefined> {
@@ -178,50 +172,156 @@ export class Registry implements ModelRegistry {
 
   /** Where the aliases of a model point now. */
   async aliases(name: string, options: SignalOption = {}): Promise<ReadonlyMap<string, number>> {
-    const head = await this.#reader.logOf(name).log.head(signalOf(options))
+    const head = await this.#reader.head(name, options)
     return new Map(Object.entries(head?.state.aliases ?? {}).map(([alias, { version }]) => [alias, version]))
   }
 
-  /** Points an alias at a version; nothing happens, and nothing is recorded, when it is there already. */
-  async setAlias(name: string, alias: string, version: number, options: SetAliasOptions = {}): Promise<void> {
-    const { generation: versionGeneration } = await this.#reader.entryOf(name, version, options)
-    const move = { ...options, name, alias: assertName('alias', alias) }
-    await this.#moveAlias(move, (state) => decideSetAlias(state, move, { version, versionGeneration }), options)
-  }
-
-  /** Takes an alias away; what it pointed at before can no longer be rolled back to. An absent alias is no fault. */
-  async removeAlias(name: string, alias: string, options: SetAliasOptions = {}): Promise<void> {
-    const move = { ...options, name, alias: assertName('alias', alias) }
-    await this.#moveAlias(move, (state) => decideRemoveAlias(state, move), options)
+  /** The version that an alias pointed at at a time (milliseconds since 1970 UTC); one that was deleted since, too. A few reads, however long the history. */
+  async aliasAt(name: string, alias: string, time: number, options: SignalOption = {}): Promise<ModelVersion | undefined> {
+    assertName('alias', alias)
+    const entry = await this.#reader.logOf(name).log.entryAt(time, signalOf(options))
+    const made = await this.#reader.aliasEntry(name, alias, entry, options)
+    return made === undefined ? undefined : this.#reader.versionOf(name, made, options)
   }
 
   /**
-   * Points an alias at the version that it had before, one step further back each time: set to 1, 2 and 3, it is rolled back to 2, then to 1. Both the
-   * move and its undoing stay in the history. Give `expectedVersion` where two people may roll back at once.
+   * Points an alias at a version; nothing happens, and nothing is recorded, when it is there already.
    *
-   * @throws {@link MillraceError} `MODEL_NOT_FOUND` when there is no such alias; `ALIAS_NOTHING_BEFORE` when it had no version before; `ALIAS_MOVED`.
+   * @throws {@link MillraceError} `MODEL_NOT_FOUND`, `VERSION_DELETED`, `ALIAS_MOVED`, `ALIAS_PROTECTED`, `ALIAS_MOVE_REFUSED`: nothing was changed.
    */
-  async rollback(name: string, alias: string, options: SetAliasOptions = {}): Promise<ModelVersion> {
-    const { log } = this.#reader.logOf(name)
-    const signal = signalOf(options)
-    const move = { ...options, name, alias: assertName('alias', alias) }
-    const stateAt = async (generation: number): Promise<RegistryState | undefined> => (await log.entry(generation, signal))?.state
-    const entry = await this.#moveAlias(move, (state) => decideRollback(state, move, stateAt), options)
-    const made = entry === undefined ? undefined : await this.#reader.aliasEntry(name, alias, entry, options)
-    if (made === undefined) throw aliasNotFound(name, alias)
-    return this.#reader.versionOf(name, made, options)
+  setAlias(name: string, alias: string, version: number, options: SetAliasOptions = {}): Promise<void> {
+    return this.#aliases.set(name, alias, version, options)
   }
 
-  /** Sets labels of a version, and takes off those given as null; the labels after it. @throws {@link MillraceError} `MODEL_NOT_FOUND`. */
-  async tag(name: string, version: number, tags: TagChanges, options: SignalOption = {}): Promise<ModelVersion> {
-    const made = await this.#reader.entryOf(name, version, options)
-    return recordOf(name, made, await this.#reader.tagsOf(name, version).change(tags, signalOf(options)))
+  /** Takes an alias away; what it pointed at before can no longer be rolled back to. An absent alias is no fault. Throws as {@link Registry.setAlias} does. */
+  removeAlias(name: string, alias: string, options: SetAliasOptions = {}): Promise<void> {
+    return this.#aliases.remove(name, alias, options)
+  }
+
+  /**
+   * Points an alias at the version that it had before, one step further back each time: set to 1, 2 and 3, it is rolled back to 2, then to 1. Deleted versions
+   * are passed over. Both the move and its undoing stay in the history. Give `expectedVersion` where two people may roll back at once.
+   *
+   * @throws {@link MillraceError} `MODEL_NOT_FOUND` when there is no such alias; `ALIAS_NOTHING_BEFORE` when it had no version before that is still there;
+   * `ALIAS_MOVED`, `ALIAS_PROTECTED`, `ALIAS_MOVE_REFUSED`.
+   */
+  rollback(name: string, alias: string, options: SetAliasOptions = {}): Promise<ModelVersion> {
+    return this.#aliases.rollback(name, alias, options)
+  }
+
+  /** From now on the alias moves only for who gives `expectedVersion`, `reason` and `by`, and is not removed. It need not be there yet. */
+  protectAlias(
+    name: string,
+    alias: string,
+    options: { readonly reason?: string; readonly by?: string } & SignalOption = {},
+  ): Promise<void> {
+    return this.#aliases.protect(name, alias, true, options)
+  }
+
+  /** Ends the protection. @throws {@link MillraceError} `ALIAS_PROTECTED` without a reason and a name. */
+  unprotectAlias(name: string, alias: string, options: { readonly reason: string; readonly by: string } & SignalOption): Promise<void> {
+    return this.#aliases.protect(name, alias, false, options)
+  }
+
+  /** Sets labels of a version, and takes off those given as null; the labels after it. @throws {@link MillraceError} `MODEL_NOT_FOUND`, `VERSION_DELETED`. */
+  tag(name: string, version: number, tags: TagChanges, options: SignalOption = {}): Promise<ModelVersion> {
+    return this.#note(name, version, { tags }, options)
+  }
+
+  describe(name: string, version: number, description: string, options: SignalOption = {}): Promise<ModelVersion> {
+    return this.#note(name, version, { description }, options)
+  }
+
+  /**
+   * Deletes a version: its number is never used again, its record stays in the history, its blobs may be collected. Deleting it again is no fault.
+   *
+   * @throws {@link MillraceError} `MODEL_NOT_FOUND`; `VERSION_IN_USE` while an alias points at it.
+   */
+  deleteVersion(
+    name: string,
+    version: number,
+    options: { readonly reason?: string; readonly by?: string } & SignalOption = {},
+  ): Promise<void> {
+    return deleteVersion(name, version, options, { reader: this.#reader, changes: this.#changes, logger: this.#logger })
+  }
+
+  /**
+   * Each version made and each move of the alias, in their order, from the moment when the iteration begins. Polls; a storage that cannot be reached is waited
+   * for. Ends by `break`, or rejects with `signal.reason`.
+   */
+  watch(name: string, alias: string, options: WatchOptions = {}): AsyncIterable<RegistryEvent> {
+    return watchModel(this.#reader, name, alias, { ...options, clock: this.#clock })
   }
 
   /** All changes of a model, oldest first: which version was `champion` when, and who moved it why. */
   async *history(name: string, options: SignalOption = {}): AsyncIterable<RegistryChange> {
-    for await (const { generation, time, operation } of this.#reader.logOf(name).log.entries(signalOf(options)))
-      yield { generation, time, operation }
+    for await (const entry of this.#reader.logOf(name).log.entries(signalOf(options))) yield changeOf(entry)
+  }
+
+  /**
+   * Where a version came from (data, code, packages, parameters, the run that made it) and what became of it: the aliases that it served under, the places
+   * where it was at work. Names of data and records of runs are those of this registry's storage.
+   *
+   * @example
+   * const { data, run, aliases } = await registry.lineage('flight-delay', 1)
+   * aliases.map(({ alias }) => alias) // ['champion']
+   */
+  async lineage(name: string, version: number, options: SignalOption = {}): Promise<VersionLineage> {
+    const head = await this.#reader.head(name, options)
+    const made = await this.#reader.entryAsOf(name, version, head, options)
+    const { lineageOf } = await import('./version-lineage.ts')
+    return lineageOf(this.#reader, name, made, head as RegistryEntry, options)
+  }
+
+  /** Keeps that a version is at work somewhere; a place that is known already is not recorded again. @throws {@link MillraceError} `MODEL_NOT_FOUND`, `VERSION_DELETED`. */
+  async recordDeployment(
+    name: string,
+    version: number,
+    options: { readonly deployment: string; readonly by?: string } & SignalOption,
+  ): Promise<void> {
+    await this.#reader.entryOf(name, version, options)
+    await this.#reader.deploymentsOf(name, version).add(options)
+  }
+
+  /**
+   * A model as files, for another registry or a disk: see `exportModel`, which takes any registry.
+   *
+   * @throws {@link MillraceError} `MODEL_NOT_FOUND`, `VERSION_DELETED`, `STORAGE_NOT_FOUND`, `STORAGE_CORRUPT`.
+   */
+  async *exportModel(name: string, options: ExportModelOptions = {}): AsyncIterable<ExportedFile> {
+    const open = async (version: number): Promise<ModelPackage> =>
+      this.#reader.open(name, await this.#reader.entryOf(name, version, options), options)
+    const { exportModel } = await import('./export/export-model.ts')
+    yield* exportModel(this, name, { ...options, open })
+  }
+
+  /**
+   * Registers the versions of an export as new ones: see `importModel`, which takes any registry. The files are kept in this registry's storage until all
+   * of them are verified.
+   *
+   * @throws {@link MillraceError} `EXPORT_INVALID`: nothing was registered.
+   */
+  async importModel(
+    files: AsyncIterable<ExportedFile> | Iterable<ExportedFile>,
+    options: Omit<ImportModelOptions, 'staging'> = {},
+  ): Promise<ImportedModel> {
+    const { importModel } = await import('./export/import-model.ts')
+    return importModel(this, files, { ...options, staging: this.#storage })
+  }
+
+  /**
+   * Deletes the blobs in this registry's storage that nothing names any more: those of deleted versions, of registrations that died, of runs whose cache was
+   * collected. What versions, the catalog, the pipeline's cache and runs under way name is kept, whatever is registered meanwhile. Whatever else the host keeps
+   * in blobs of this storage it must name in `references`.
+   *
+   * @param options - `olderThanMs`: younger blobs are kept, named or not (default 24 hours). `dryRun`: only tells what would go.
+   * @throws {@link MillraceError} whatever the storage throws; what cannot be read is taken to be named, so nothing was deleted.
+   * @example
+   * const { collected } = await registry.collectGarbage({ dryRun: true })
+   */
+  async collectGarbage(options: CollectGarbageOptions = {}): Promise<CollectedBlobs> {
+    const { collectGarbage } = await import('./collect-garbage.ts')
+    return collectGarbage(this.#reader.shared, options)
   }
 
   /** The model to beat, for gates: what the alias points at when it is asked. */
@@ -231,40 +331,14 @@ export class Registry implements ModelRegistry {
     return championSource(this.#reader, name, alias)
   }
 
-  async #moveAlias(
-    move: AliasMove,
-    decide: (state: RegistryState) => Decision<RegistryOperation, 'unchanged'> | Promise<Decision<RegistryOperation, 'unchanged'>>,
-    options: SignalOption,
-  ): Promise<RegistryEntry | undefined> {
-    const { entry } = await this.#append(move.name, decide, signalOf(options))
-    if (entry !== undefined) {
-      const { type, ...fields } = entry.operation
-      this.#logger?.info(type === 'rollback-alias' ? 'alias rolled back' : type === 'remove-alias' ? 'alias removed' : 'alias set', {
-        model: move.name,
-        ...fields,
-      })
-    }
-    return entry
+  async #note(name: string, version: number, change: NotesChange, options: SignalOption): Promise<ModelVersion> {
+    const made = await this.#reader.entryOf(name, version, options)
+    return this.#reader.recordOf(name, made, await this.#reader.notesOf(name, version).change(change, signalOf(options)), options)
   }
 
-  async #append<Existing>(
-    name: string,
-    decide: (
-      state: RegistryState,
-      head: RegistryEntry | undefined,
-    ) => Decision<RegistryOperation, Existing> | Promise<Decision<RegistryOperation, Existing>>,
-    signal: SignalOption,
-  ): Promise<{ readonly entry?: RegistryEntry; readonly existing?: Existing }> {
-    try {
-      return await this.#reader.logOf(name).log.append<Existing>(decide, signal)
-    } catch (error) {
-      if (!MillraceError.is(error, 'STORAGE_CONFLICT')) throw error
-      const attempts = this.#attempts ?? 100
-      throw new MillraceError('REGISTRY_BUSY', {
-        message: `Expected to change model "${name}" within ${attempts} attempts. Received other writers' changes first at each.`,
-        details: { name, attempts },
-        cause: error,
-      })
-    }
+  async #described(name: string, version: number, options: SignalOption): Promise<DescribedVersion> {
+    const made = await this.#reader.entryOf(name, version, options)
+    const { manifest } = await this.#reader.open(name, made, options)
+    return { version: await this.#reader.versionOf(name, made, options), manifest }
   }
 }

@@ -18,12 +18,32 @@ export interface StoredObject {
 export interface StoredEntry {
   readonly key: string
   readonly sizeBytes: number
+  /** When the object was last written, in milliseconds since 1970 UTC by the store's own clock. */
+  readonly modifiedAt: number
 }
 
 /** `start` inclusive, `end` exclusive; an end past the object means its end. */
 export interface ByteRange {
   readonly start: number
   readonly end: number
+}
+
+export interface StorageGetOptions {
+  /** Only these bytes. */
+  readonly range?: ByteRange
+  readonly signal?: AbortSignal
+}
+
+export interface StorageChangeOptions {
+  readonly signal?: AbortSignal
+}
+
+export interface StorageListOptions {
+  /** Only keys behind this one, whether it is there or not. */
+  readonly after?: string
+  /** No more entries than this. */
+  readonly limit?: number
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -37,29 +57,26 @@ export interface ByteRange {
  * Keys are segments `[a-z0-9][a-z0-9._-]{0,126}[a-z0-9]` (or one character) joined by `/`; see `assertKey`. A key is never the folder of another.
  *
  * Every method rejects with `signal.reason` when aborted, with `STORAGE_INVALID_KEY` for a key that does not fit, with `STORAGE_UNAVAILABLE`
- * when the store cannot be reached.
+ * when the store cannot be reached, with `STORAGE_DENIED` when it does not let these credentials in.
  */
 export interface StorageAdapter {
   readonly name: string
   readonly capabilities: StorageCapabilities
   /** Undefined when there is no such object. */
-  get(key: string, options?: { readonly range?: ByteRange; readonly signal?: AbortSignal }): Promise<StoredObject | undefined>
+  get(key: string, options?: StorageGetOptions): Promise<StoredObject | undefined>
   /**
    * Creates an object.
    *
    * @throws {@link MillraceError} `STORAGE_CONFLICT`: somebody else's is there, ours was not written. `STORAGE_OUTCOME_UNKNOWN`: it may have
    * been written; read it back. `STORAGE_NO_SPACE`.
    */
-  putIfAbsent(key: string, bytes: Uint8Array, options?: { readonly signal?: AbortSignal }): Promise<void>
+  putIfAbsent(key: string, bytes: Uint8Array, options?: StorageChangeOptions): Promise<void>
   /** Creates or replaces, atomically. For caches and hints: the last writer wins. */
-  put(key: string, bytes: Uint8Array, options?: { readonly signal?: AbortSignal }): Promise<void>
+  put(key: string, bytes: Uint8Array, options?: StorageChangeOptions): Promise<void>
   /** Idempotent: an absent object is no fault. */
-  delete(key: string, options?: { readonly signal?: AbortSignal }): Promise<void>
+  delete(key: string, options?: StorageChangeOptions): Promise<void>
   /** Entries below a prefix of whole segments (`''` for all), sorted by key; `after` is exclusive. */
-  list(
-    prefix: string,
-    options?: { readonly after?: string; readonly limit?: number; readonly signal?: AbortSignal },
-  ): AsyncIterable<StoredEntry>
+  list(prefix: string, options?: StorageListOptions): AsyncIterable<StoredEntry>
 }
 
 /**
@@ -67,7 +84,7 @@ export interface StorageAdapter {
  */
 export interface SegmentStore {
   /** Opens a new segment for this one writer. @throws {@link MillraceError} `STORAGE_CONFLICT` when the key exists. */
-  createSegment(key: string, options?: { readonly signal?: AbortSignal }): Promise<SegmentWriter>
+  createSegment(key: string, options?: StorageChangeOptions): Promise<SegmentWriter>
 }
 
 /** The one writer of a segment. */

@@ -13,11 +13,32 @@ export const chunkListSignature = 'millrace-chunks\n'
 
 const formatVersion = 1
 const maxChunkBytes = 64 * 1024 * 1024
+/** Of the largest safe integer. */
+const maxDigits = 16
 const digestPattern = /^[0-9a-f]{64}$/
 
 export function encodeChunkList(list: ChunkList): Uint8Array {
   const stored = { format: 'millrace-chunks', formatVersion, minReaderVersion: 1, ...list }
   return new TextEncoder().encode(`${chunkListSignature}${canonicalJson(stored)}`)
+}
+
+/** Without the names and the digits of the size. */
+const listBytes = (chunkBytes: number): number => encodeChunkList({ sizeBytes: 0, chunkBytes, chunks: [] }).length - 1
+const bytesPerName = 64 + 3
+
+/**
+ * False for sizes that no list of two or more chunks of `chunkBytes` has, which are 97 of 100: what a collector needs not to read. It goes with the format: change
+ * both together.
+ */
+export function isSizeOfChunkList(sizeBytes: number, chunkBytes: number): boolean {
+  const rest = sizeBytes - listBytes(chunkBytes) + 1
+  for (let digits = 1; digits <= maxDigits; digits++) {
+    const count = (rest - digits) / bytesPerName
+    if (!Number.isInteger(count) || count < 2) continue
+    // A size of so many digits, among those that so many chunks have.
+    if ((count - 1) * chunkBytes < 10 ** digits && count * chunkBytes >= 10 ** (digits - 1)) return true
+  }
+  return false
 }
 
 /** True when the bytes begin as those of a list do. */

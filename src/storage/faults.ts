@@ -35,6 +35,14 @@ export function unavailable(storage: string, cause: unknown): MillraceError<'STO
   })
 }
 
+export function denied(storage: string, reason: string, cause?: unknown): MillraceError<'STORAGE_DENIED'> {
+  return new MillraceError('STORAGE_DENIED', {
+    message: `Expected the storage "${storage}" to let this be done. Received a refusal: ${reason}.`,
+    details: { storage, reason },
+    cause,
+  })
+}
+
 export function corrupt(key: string, reason: string, offsetBytes?: number): MillraceError<'STORAGE_CORRUPT'> {
   const place = offsetBytes === undefined ? `"${key}"` : `byte ${offsetBytes} of "${key}"`
   return new MillraceError('STORAGE_CORRUPT', {

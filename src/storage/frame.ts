@@ -27,6 +27,7 @@ export const maxPayloadBytes: number = 64 * 1024 * 1024
 
 /** Its first byte is no character of UTF-8 text. */
 const magic: readonly number[] = [0x8d, 0x4d, 0x52, 0x46]
+const magicNumber = 0x4652_4d8d
 const kinds: readonly (FrameKind | undefined)[] = [undefined, 'data', 'gap', 'header', 'footer']
 
 export function frameSizeBytes(payload: Uint8Array): number {
@@ -40,16 +41,27 @@ export function frameSizeBytes(payload: Uint8Array): number {
  * @throws {@link MillraceError} `ARGUMENT_INVALID` for a payload above {@link maxPayloadBytes}.
  */
 export function encodeFrame(frame: Frame, target: Uint8Array, offset: number): number {
-  const { payload } = frame
+  const { kind, sequence, payload } = frame
   assertPayloadSize(payload)
-  const view = new DataView(target.buffer, target.byteOffset + offset, frameSizeBytes(payload))
-  target.set(magic, offset)
-  view.setUint32(4, payload.length, true)
-  view.setUint32(12, frame.sequence % 0x1_0000_0000, true)
-  view.setUint32(16, Math.floor(frame.sequence / 0x1_0000_0000) + kinds.indexOf(frame.kind) * 0x100_0000, true)
   target.set(payload, offset + frameHeaderBytes)
-  view.setUint32(8, checksum(target, offset, payload.length), true)
-  return offset + frameSizeBytes(payload)
+  const view = new DataView(target.buffer, target.byteOffset, target.byteLength)
+  return encodeFrameHeader({ kind, sequence, payloadBytes: payload.length }, target, view, offset)
+}
+
+/** Makes a frame of a payload that is in its place, 20 bytes behind `offset`, and returns the offset behind it; `view` is of the same bytes as `target`. */
+export function encodeFrameHeader(
+  frame: { readonly kind: FrameKind; readonly sequence: number; readonly payloadBytes: number },
+  target: Uint8Array,
+  view: DataView,
+  offset: number,
+): number {
+  const { kind, sequence, payloadBytes } = frame
+  view.setUint32(offset, magicNumber, true)
+  view.setUint32(offset + 4, payloadBytes, true)
+  view.setUint32(offset + 12, sequence % 0x1_0000_0000, true)
+  view.setUint32(offset + 16, Math.floor(sequence / 0x1_0000_0000) + kinds.indexOf(kind) * 0x100_0000, true)
+  view.setUint32(offset + 8, checksum(target, offset, payloadBytes), true)
+  return offset + frameHeaderBytes + payloadBytes
 }
 
 /** @throws {@link MillraceError} `ARGUMENT_INVALID` for a payload that no frame can hold. */
@@ -93,6 +105,6 @@ export function findMagic(bytes: Uint8Array, offset: number): number {
 
 /** Over length and sequence, then the payload: the checksum's own four bytes lie between. */
 function checksum(bytes: Uint8Array, offset: number, length: number): number {
-  const ofLength = crc32(bytes.subarray(offset + 4, offset + 8))
-  return crc32(bytes.subarray(offset + 12, offset + frameHeaderBytes + length), ofLength)
+  const ofLength = crc32(bytes, 0, offset + 4, offset + 8)
+  return crc32(bytes, ofLength, offset + 12, offset + frameHeaderBytes + length)
 }

@@ -8,10 +8,10 @@ export class GapLedger {
     return this.#gaps.size === 0
   }
 
-  add(reason: SegmentGapReason, total: { readonly records: number; readonly sizeBytes: number }): void {
-    const known = this.#gaps.get(reason)
-    const records = (known?.records ?? 0) + total.records
-    this.#gaps.set(reason, { reason, records, sizeBytes: (known?.sizeBytes ?? 0) + total.sizeBytes })
+  add(gap: SegmentGap): void {
+    const known = this.#gaps.get(gap.reason)
+    const [records, sizeBytes] = [(known?.records ?? 0) + gap.records, (known?.sizeBytes ?? 0) + gap.sizeBytes]
+    this.#gaps.set(gap.reason, { ...gap, records, sizeBytes })
   }
 
   /** All of it, for the log; give back with `add` what could not be written. */

@@ -5,14 +5,39 @@
  * @module millrace/storage
  */
 
-export type { ByteRange, SegmentStore, SegmentWriter, StorageAdapter, StorageCapabilities, StoredEntry, StoredObject } from './adapter.ts'
+export type {
+  ByteRange,
+  SegmentStore,
+  SegmentWriter,
+  StorageAdapter,
+  StorageCapabilities,
+  StorageChangeOptions,
+  StorageGetOptions,
+  StorageListOptions,
+  StoredEntry,
+  StoredObject,
+} from './adapter.ts'
+export { assertChangeArguments, assertGetArguments, assertListArguments } from './arguments.ts'
+export type { BlobCondition, BlobReferences, BlobTotal, CollectBlobsOptions, CollectedBlobs, CondemnOptions } from './blob-collection.ts'
+export { BlobWriter, collectBlobs, condemnBlob, verifyBlob } from './blob-collection.ts'
 export { blobChunks, blobKey, getBlob, hasBlob, putBlob } from './blobs.ts'
-export { assertKey, assertPrefix } from './key.ts'
+export { isSegmentStore } from './is-segment-store.ts'
+export { assertKey, assertPrefix, foldersOf } from './key.ts'
+export type { MemoryStorageOptions } from './memory.ts'
 export { MemoryStorage } from './memory.ts'
-export type { Appended, Decision, NumberedLogEntry, NumberedLogOptions } from './numbered-log.ts'
+export type { Appended, Decide, Decided, Decision, EntryCheck, NumberedLogEntry, NumberedLogOptions } from './numbered-log.ts'
 export { NumberedLog } from './numbered-log.ts'
+export type { ObjectSegmentsOptions } from './object-segments.ts'
+export { objectSegments } from './object-segments.ts'
 export type { Portable, PortableOptions } from './portable.ts'
+export { prefixed } from './prefixed.ts'
+export type { PrunedSegments, PruneSegmentsOptions } from './prune-segments.ts'
+export { pruneSegments } from './prune-segments.ts'
+export { clampRange } from './range.ts'
+export { readOnly } from './read-only.ts'
 export type { ReadSegmentsOptions, SegmentIssue } from './read-segments.ts'
 export { readSegments } from './read-segments.ts'
-export type { FsyncPolicy, SegmentLog, SegmentLogEvent, SegmentLogOptions } from './segment-log.ts'
+export type { FsyncPolicy, QueuePolicy, SegmentLog, SegmentLogEvent, SegmentLogOptions } from './segment-log.ts'
 export { openSegmentLog } from './segment-log.ts'
+export type { RetryOptions, StorageRetry } from './with-retry.ts'
+export { withRetry } from './with-retry.ts'

@@ -4,27 +4,38 @@
  * @module millrace/storage/indexeddb
  */
 
-import { getMany, promisifyRequest } from 'idb-keyval'
+import { promisifyRequest } from 'idb-keyval'
 import { isAbortOf, throwIfAborted } from '../core/abort.ts'
+import type { Clock } from '../core/clock.ts'
+import { systemClock } from '../core/clock.ts'
 import { MillraceError } from '../core/error.ts'
-import type { ByteRange, SegmentStore, SegmentWriter, StorageAdapter, StorageCapabilities, StoredEntry, StoredObject } from './adapter.ts'
+import type {
+  SegmentStore,
+  SegmentWriter,
+  StorageAdapter,
+  StorageCapabilities,
+  StorageChangeOptions,
+  StorageGetOptions,
+  StorageListOptions,
+  StoredEntry,
+  StoredObject,
+} from './adapter.ts'
+import { assertChangeArguments, assertGetArguments, assertListArguments } from './arguments.ts'
 import { conflict, noSpace, unavailable } from './faults.ts'
 import { Connection, isNamed } from './indexeddb/connection.ts'
 import type { EntryRecord } from './indexeddb/records.ts'
 import { behind, bytesKey, entriesBelow, entryKey, partsRange } from './indexeddb/records.ts'
 import { IndexedDbSegmentWriter } from './indexeddb/segment-writer.ts'
-import { assertKey, assertPrefix, folderCollision, foldersOf } from './key.ts'
-import { assertLimit, assertRange, clampRange } from './range.ts'
+import { folderCollision, foldersOf } from './key.ts'
+import { clampRange } from './range.ts'
 
 export interface IndexedDbStorageOptions {
   /** Asks the browser not to evict the data; a browser may ask its user. Default true. */
   readonly persist?: boolean
   /** Default: the platform's. */
   readonly factory?: IDBFactory
-}
-
-interface Options {
-  readonly signal?: AbortSignal
+  /** Whose time `modifiedAt` is: IndexedDB has none of its own, so it is that of whoever writes. */
+  readonly clock?: Clock
 }
 
 const entriesAtOnce = 500
@@ -41,10 +52,12 @@ export class IndexedDbStorage implements StorageAdapter, SegmentStore {
   readonly name: string
   readonly capabilities: StorageCapabilities = { putIfAbsent: true, multiProcess: true, durability: 'device' }
   readonly #connection: Connection
+  readonly #clock: Clock
 
-  private constructor(name: string, connection: Connection) {
+  private constructor(name: string, connection: Connection, clock: Clock) {
     this.name = `indexeddb:${name}`
     this.#connection = connection
+    this.#clock = clock
   }
 
   /**
@@ -63,13 +76,11 @@ export class IndexedDbStorage implements StorageAdapter, SegmentStore {
     }
     // A refusal changes nothing for us: the browser may evict the data when its disk is full, as it may by default.
     if (options.persist !== false) await askToPersist()
-    return new IndexedDbStorage(name, connection)
+    return new IndexedDbStorage(name, connection, options.clock ?? systemClock)
   }
 
-  async get(key: string, options: Options & { readonly range?: ByteRange } = {}): Promise<StoredObject | undefined> {
-    throwIfAborted(options.signal)
-    assertKey(key)
-    assertRange(options.range)
+  async get(key: string, options: StorageGetOptions = {}): Promise<StoredObject | undefined> {
+    assertGetArguments(key, options)
     const bytes = await this.#guard(key, () => this.#read(key))
     throwIfAborted(options.signal)
     if (bytes === undefined || options.range === undefined) return bytes && { bytes, sizeBytes: bytes.length }
@@ -77,22 +88,20 @@ export class IndexedDbStorage implements StorageAdapter, SegmentStore {
     return { bytes: bytes.slice(start, end), sizeBytes: bytes.length }
   }
 
-  async putIfAbsent(key: string, bytes: Uint8Array, options: Options = {}): Promise<void> {
-    throwIfAborted(options.signal)
-    assertKey(key)
+  async putIfAbsent(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
+    assertChangeArguments(key, options)
     // A copy: a view would be stored with the whole buffer behind it.
-    await this.#create(key, { sizeBytes: bytes.length }, new Uint8Array(bytes), options.signal)
+    await this.#create(key, this.#entryOf(bytes), new Uint8Array(bytes), options.signal)
   }
 
-  async put(key: string, bytes: Uint8Array, options: Options = {}): Promise<void> {
-    throwIfAborted(options.signal)
-    assertKey(key)
+  async put(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
+    assertChangeArguments(key, options)
     const copy = new Uint8Array(bytes)
     await this.#change(
       key,
       (store, abort) => {
         refuseFolders(store, key, abort)
-        const entry: EntryRecord = { sizeBytes: copy.length }
+        const entry = this.#entryOf(copy)
         store.put(entry, entryKey(key))
         store.put(copy, bytesKey(key))
         store.delete(partsRange(key))
@@ -101,9 +110,8 @@ export class IndexedDbStorage implements StorageAdapter, SegmentStore {
     )
   }
 
-  async delete(key: string, options: Options = {}): Promise<void> {
-    throwIfAborted(options.signal)
-    assertKey(key)
+  async delete(key: string, options: StorageChangeOptions = {}): Promise<void> {
+    assertChangeArguments(key, options)
     await this.#change(
       key,
       (store) => {
@@ -115,15 +123,9 @@ export class IndexedDbStorage implements StorageAdapter, SegmentStore {
     )
   }
 
-  async *list(
-    prefix: string,
-    options: { readonly after?: string; readonly limit?: number; readonly signal?: AbortSignal } = {},
-  ): AsyncGenerator<StoredEntry, void, undefined> {
+  async *list(prefix: string, options: StorageListOptions = {}): AsyncGenerator<StoredEntry, void, undefined> {
+    assertListArguments(prefix, options)
     const { after, limit = Number.POSITIVE_INFINITY, signal } = options
-    throwIfAborted(signal)
-    assertPrefix(prefix)
-    if (after !== undefined) assertKey(after)
-    assertLimit(limit)
     const all = entriesBelow(prefix)
     let range = after === undefined ? all : behind(all, entryKey(after))
     let left = limit
@@ -141,11 +143,10 @@ export class IndexedDbStorage implements StorageAdapter, SegmentStore {
     }
   }
 
-  async createSegment(key: string, options: Options = {}): Promise<SegmentWriter> {
-    throwIfAborted(options.signal)
-    assertKey(key)
-    await this.#create(key, { sizeBytes: 0, parts: 0 }, undefined, options.signal)
-    return new IndexedDbSegmentWriter(key, (segment, work) => this.#change(segment, work))
+  async createSegment(key: string, options: StorageChangeOptions = {}): Promise<SegmentWriter> {
+    assertChangeArguments(key, options)
+    await this.#create(key, { sizeBytes: 0, modifiedAt: this.#clock.now(), parts: 0 }, undefined, options.signal)
+    return new IndexedDbSegmentWriter(key, (segment, work) => this.#change(segment, work), this.#clock)
   }
 
   /** Closes the connection; the next call opens it again. */
@@ -153,10 +154,16 @@ export class IndexedDbStorage implements StorageAdapter, SegmentStore {
     return this.#connection.close()
   }
 
+  /** In one transaction, so that it is one object, whatever replaces it meanwhile. */
   async #read(key: string): Promise<Uint8Array | undefined> {
-    const [entry, bytes] = await getMany<EntryRecord | Uint8Array>([entryKey(key), bytesKey(key)], this.#connection.useStore)
-    if (entry === undefined || bytes instanceof Uint8Array) return bytes as Uint8Array | undefined
-    const parts = await this.#connection.useStore('readonly', (store) => promisifyRequest<Uint8Array[]>(store.getAll(partsRange(key))))
+    const [entry, bytes, parts] = await this.#connection.useStore('readonly', (store) =>
+      Promise.all([
+        promisifyRequest<EntryRecord | undefined>(store.get(entryKey(key))),
+        promisifyRequest<Uint8Array | undefined>(store.get(bytesKey(key))),
+        promisifyRequest<Uint8Array[]>(store.getAll(partsRange(key))),
+      ]),
+    )
+    if (entry === undefined || bytes !== undefined) return bytes
     const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
     let offset = 0
     for (const part of parts) {
@@ -172,8 +179,12 @@ export class IndexedDbStorage implements StorageAdapter, SegmentStore {
         promisifyRequest(store.getAllKeys(range, count)),
         promisifyRequest<EntryRecord[]>(store.getAll(range, count)),
       ])
-      return keys.map((key, index) => ({ key: String(key).slice(2), sizeBytes: records[index]?.sizeBytes ?? 0 }))
+      return records.map(({ sizeBytes, modifiedAt }, index) => ({ key: String(keys[index]).slice(2), sizeBytes, modifiedAt }))
     })
+  }
+
+  #entryOf(bytes: Uint8Array): EntryRecord {
+    return { sizeBytes: bytes.length, modifiedAt: this.#clock.now() }
   }
 
   async #create(key: string, entry: EntryRecord, bytes: Uint8Array | undefined, signal: AbortSignal | undefined): Promise<void> {

@@ -1,4 +1,5 @@
 import { MillraceError } from '../core/error.ts'
+import { receivedText } from '../core/received.ts'
 
 const segmentPattern = /^[a-z0-9](?:[a-z0-9._-]{0,126}[a-z0-9])?$/
 const reservedSegments: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
@@ -26,6 +27,12 @@ export function assertPrefix(prefix: string): void {
   if (prefix === '') return
   const reason = faultOf(prefix)
   if (reason !== undefined) throw invalidKey(prefix, reason)
+}
+
+/** Rejects what is no single segment of a key: a name that becomes one. @throws {@link MillraceError} `STORAGE_INVALID_KEY`. */
+export function assertSegment(name: string): void {
+  const reason = faultOf(name) ?? (name.includes('/') ? 'it is more than one segment' : undefined)
+  if (reason !== undefined) throw invalidKey(name, reason)
 }
 
 /** True for one segment of a key: what a folder or file of a store may be called. */
@@ -64,9 +71,9 @@ function faultOf(key: unknown): string | undefined {
 }
 
 function invalidKey(key: unknown, reason: string): MillraceError<'STORAGE_INVALID_KEY'> {
-  const shown = JSON.stringify(String(key).slice(0, 80))
+  const received = receivedText(key)
   return new MillraceError('STORAGE_INVALID_KEY', {
-    message: `Expected a key of lower-case segments [a-z0-9][a-z0-9._-]*[a-z0-9] joined by "/". Received ${shown}: ${reason}.`,
-    details: { key: String(key), reason },
+    message: `Expected a key of lower-case segments [a-z0-9][a-z0-9._-]*[a-z0-9] joined by "/". Received ${received}: ${reason}.`,
+    details: { key: typeof key === 'string' ? key : received, reason },
   })
 }

@@ -1,11 +1,32 @@
 import { throwIfAborted } from '../core/abort.ts'
-import type { ByteRange, SegmentStore, SegmentWriter, StorageAdapter, StorageCapabilities, StoredEntry, StoredObject } from './adapter.ts'
+import type { Clock } from '../core/clock.ts'
+import { systemClock } from '../core/clock.ts'
+import type {
+  SegmentStore,
+  SegmentWriter,
+  StorageAdapter,
+  StorageCapabilities,
+  StorageChangeOptions,
+  StorageGetOptions,
+  StorageListOptions,
+  StoredEntry,
+  StoredObject,
+} from './adapter.ts'
+import { assertChangeArguments, assertGetArguments, assertListArguments } from './arguments.ts'
 import { conflict, unavailable } from './faults.ts'
-import { assertKey, assertPrefix, folderCollision, foldersOf, isBelow } from './key.ts'
-import { assertLimit, assertRange, clampRange } from './range.ts'
+import { folderCollision, foldersOf, isBelow } from './key.ts'
+import { clampRange } from './range.ts'
 
-interface Options {
-  readonly signal?: AbortSignal
+export interface MemoryStorageOptions {
+  /** Default `memory`. */
+  readonly name?: string
+  /** Whose time `modifiedAt` is. */
+  readonly clock?: Clock
+}
+
+interface HeldObject {
+  readonly bytes: Uint8Array
+  readonly modifiedAt: number
 }
 
 /**
@@ -20,43 +41,40 @@ interface Options {
 export class MemoryStorage implements StorageAdapter, SegmentStore {
   readonly name: string
   readonly capabilities: StorageCapabilities = { putIfAbsent: true, multiProcess: false, durability: 'none' }
-  readonly #objects = new Map<string, Uint8Array>()
+  readonly #clock: Clock
+  readonly #objects = new Map<string, HeldObject>()
   /** How many objects lie below each folder. */
   readonly #folders = new Map<string, number>()
   /** The sorted keys; undefined after a change. */
   #sorted: readonly string[] | undefined
 
-  constructor(options: { name?: string } = {}) {
+  constructor(options: MemoryStorageOptions = {}) {
     this.name = options.name ?? 'memory'
+    this.#clock = options.clock ?? systemClock
   }
 
-  async get(key: string, options: Options & { readonly range?: ByteRange } = {}): Promise<StoredObject | undefined> {
-    throwIfAborted(options.signal)
-    assertKey(key)
-    assertRange(options.range)
-    const bytes = this.#objects.get(key)
+  async get(key: string, options: StorageGetOptions = {}): Promise<StoredObject | undefined> {
+    assertGetArguments(key, options)
+    const bytes = this.#objects.get(key)?.bytes
     if (bytes === undefined) return undefined
     const { start, end } = clampRange(options.range, bytes.length)
     return { bytes: bytes.slice(start, end), sizeBytes: bytes.length }
   }
 
-  async putIfAbsent(key: string, bytes: Uint8Array, options: Options = {}): Promise<void> {
-    throwIfAborted(options.signal)
-    assertKey(key)
+  async putIfAbsent(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
+    assertChangeArguments(key, options)
     if (this.#objects.has(key)) throw conflict(key)
     this.#insert(key, new Uint8Array(bytes))
   }
 
-  async put(key: string, bytes: Uint8Array, options: Options = {}): Promise<void> {
-    throwIfAborted(options.signal)
-    assertKey(key)
-    if (this.#objects.has(key)) this.#objects.set(key, new Uint8Array(bytes))
+  async put(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
+    assertChangeArguments(key, options)
+    if (this.#objects.has(key)) this.#hold(key, new Uint8Array(bytes))
     else this.#insert(key, new Uint8Array(bytes))
   }
 
-  async delete(key: string, options: Options = {}): Promise<void> {
-    throwIfAborted(options.signal)
-    assertKey(key)
+  async delete(key: string, options: StorageChangeOptions = {}): Promise<void> {
+    assertChangeArguments(key, options)
     if (!this.#objects.delete(key)) return
     this.#sorted = undefined
     for (const folder of foldersOf(key)) {
@@ -66,33 +84,27 @@ export class MemoryStorage implements StorageAdapter, SegmentStore {
     }
   }
 
-  async *list(
-    prefix: string,
-    options: { readonly after?: string; readonly limit?: number; readonly signal?: AbortSignal } = {},
-  ): AsyncGenerator<StoredEntry, void, undefined> {
+  async *list(prefix: string, options: StorageListOptions = {}): AsyncGenerator<StoredEntry, void, undefined> {
+    assertListArguments(prefix, options)
     const { after, limit = Number.POSITIVE_INFINITY, signal } = options
-    throwIfAborted(signal)
-    assertPrefix(prefix)
-    if (after !== undefined) assertKey(after)
-    assertLimit(limit)
     this.#sorted ??= [...this.#objects.keys()].sort()
     let yielded = 0
     for (const key of this.#sorted) {
       if (yielded >= limit) return
       if (!isBelow(key, prefix) || (after !== undefined && key <= after)) continue
-      const bytes = this.#objects.get(key)
-      if (bytes === undefined) continue
+      const held = this.#objects.get(key)
+      if (held === undefined) continue
       yielded++
-      yield { key, sizeBytes: bytes.length }
+      yield { key, sizeBytes: held.bytes.length, modifiedAt: held.modifiedAt }
       throwIfAborted(signal)
     }
   }
 
-  async createSegment(key: string, options: Options = {}): Promise<SegmentWriter> {
+  async createSegment(key: string, options: StorageChangeOptions = {}): Promise<SegmentWriter> {
     await this.putIfAbsent(key, new Uint8Array(0), options)
     return new MemorySegmentWriter(key, (bytes) => {
       // A segment that was deleted meanwhile stays deleted.
-      if (this.#objects.has(key)) this.#objects.set(key, bytes)
+      if (this.#objects.has(key)) this.#hold(key, bytes)
     })
   }
 
@@ -102,8 +114,12 @@ export class MemoryStorage implements StorageAdapter, SegmentStore {
     if (parent !== undefined) throw folderCollision(key, parent)
     if (this.#folders.has(key)) throw folderCollision(key, `${key}/...`)
     for (const folder of folders) this.#folders.set(folder, (this.#folders.get(folder) ?? 0) + 1)
-    this.#objects.set(key, bytes)
+    this.#hold(key, bytes)
     this.#sorted = undefined
+  }
+
+  #hold(key: string, bytes: Uint8Array): void {
+    this.#objects.set(key, { bytes, modifiedAt: this.#clock.now() })
   }
 }
 

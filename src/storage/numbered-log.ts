@@ -6,47 +6,26 @@ import { MillraceError } from '../core/error.ts'
 import type { IdentifierSource } from '../core/identifiers.ts'
 import { createIdentifierSource } from '../core/identifiers.ts'
 import type { Json } from '../core/json.ts'
-import { toJson } from '../core/json.ts'
+import { canonicalJson } from '../core/json.ts'
 import type { Random } from '../core/random.ts'
 import { systemRandom } from '../core/random.ts'
-import type { StorageAdapter } from './adapter.ts'
 import type { NumberedLogEntry } from './numbered-log-entry.ts'
 import { decodeLogEntry, encodeLogEntry } from './numbered-log-entry.ts'
+import { brokenLog, contended, unsettled } from './numbered-log-faults.ts'
+import { NumberedLogHint } from './numbered-log-hint.ts'
+import { OperationText } from './numbered-log-operation.ts'
+import type { Appended, Decide, Decided, Decision, NumberedLogOptions, SignalOption } from './numbered-log-types.ts'
+import { Turns } from './turns.ts'
 
-export type { NumberedLogEntry } from './numbered-log-entry.ts'
+export type { EntryCheck, NumberedLogEntry } from './numbered-log-entry.ts'
 
-/** What `decide` answers: append this operation, or nothing is to be done and here is the result. */
-export type Decision<Operation extends Json, Existing> = { readonly operation: Operation } | { readonly existing: Existing }
+export type { Appended, Decide, Decided, Decision, NumberedLogOptions } from './numbered-log-types.ts'
 
-/** What `append` did: the entry that was made, or what `decide` found to be there already. */
-export type Appended<State extends Json, Operation extends Json, Existing> =
-  | { readonly entry: NumberedLogEntry<State, Operation>; readonly existing?: never }
-  | { readonly existing: Existing; readonly entry?: never }
-
-export interface NumberedLogOptions<State extends Json, Operation extends Json> {
-  readonly storage: StorageAdapter
-  /** Entries live at `<prefix>/<16-digit generation>`, the hint at `<prefix>-hint`. */
-  readonly prefix: string
-  /** Names what the entries are, such as `millrace-registry`; stored in each. */
-  readonly format: string
-  readonly formatVersion: number
-  /** The oldest reader that understands entries of this version; default `formatVersion`. */
-  readonly minReaderVersion?: number
-  /** Before the first entry. */
-  readonly initial: State
-  /** Pure: the state after an operation. It must not grow with the number of entries, since each entry holds it. */
-  readonly reduce: (state: State, operation: Operation, at: { readonly generation: number; readonly time: number }) => State
-  readonly clock?: Clock
-  /** For the jitter between attempts and the ids of operations. */
-  readonly random?: Random
-  /** How often an append is tried against other writers before it gives up; default 100. */
-  readonly attempts?: number
-}
-
-const hintFormatVersion = 1
 const readAhead = 16
 const firstDelayMs = 2
 const longestDelayMs = 250
+/** So many appends after a collision look for other writers' entries before they write. */
+const wariness = 16
 
 /**
  * A log of numbered entries over `putIfAbsent`: any number of writers in any number of processes append to it, and each sees the state that its
@@ -55,6 +34,7 @@ const longestDelayMs = 250
  * Guarantees: generations have no gaps; an acknowledged append is there and is there once, also when the storage lost its reply
  * (`STORAGE_OUTCOME_UNKNOWN`), as the id of the operation is compared; entries never change, and must never be deleted, since a slow writer could
  * make a deleted generation again and believe that it won.
+ * The time of an entry is never before that of the one before it, whatever the clocks of the writers do.
  *
  * The newest generation is found from a hint that may be stale, wrong or absent, by doubling steps and halving them.
  *
@@ -72,8 +52,13 @@ export class NumberedLog<State extends Json, Operation extends Json> {
   readonly #clock: Clock
   readonly #random: Random
   readonly #newId: IdentifierSource
+  readonly #hint: NumberedLogHint | undefined
+  /** Appends of this instance write one after the other: they need not collide with each other. */
+  readonly #turns = new Turns()
   /** The newest entry that this instance has seen; entries never change, so it stays true. */
   #known: NumberedLogEntry<State, Operation> | undefined
+  /** How many of the next appends look before they write, as others have been met here. */
+  #wary = 0
 
   constructor(options: NumberedLogOptions<State, Operation>) {
     const { storage } = options
@@ -87,20 +72,22 @@ export class NumberedLog<State extends Json, Operation extends Json> {
     this.#clock = options.clock ?? systemClock
     this.#random = options.random ?? systemRandom
     this.#newId = createIdentifierSource({ clock: this.#clock, random: this.#random })
+    this.#hint = options.hint === false ? undefined : new NumberedLogHint(storage, options.prefix)
   }
 
   /** The newest entry, undefined while the log is empty. Whatever was acknowledged before the call began is in it. */
-  async head(options: { readonly signal?: AbortSignal } = {}): Promise<NumberedLogEntry<State, Operation> | undefined> {
-    let last = this.#known ?? (await this.#hinted(options.signal))
+  async head(options: SignalOption = {}): Promise<NumberedLogEntry<State, Operation> | undefined> {
+    let last = this.#known ?? (await this.#hinted(options))
     let step = 1
     let absent = Number.POSITIVE_INFINITY
     for (let generation = generationOf(last) + 1; generation < absent; generation = generationOf(last) + step) {
       const found = await this.entry(generation, options)
       if (found === undefined) absent = generation
       else last = found
+      // At each step, so that where reads often fail the next search begins further on.
+      this.#learn(last)
       step = Number.isFinite(absent) ? Math.max(1, Math.floor((absent - generationOf(last)) / 2)) : step * 2
     }
-    if (last !== undefined && last.generation > generationOf(this.#known)) this.#known = last
     return last
   }
 
@@ -109,16 +96,31 @@ export class NumberedLog<State extends Json, Operation extends Json> {
    *
    * @throws {@link MillraceError} `STORAGE_CORRUPT` for bytes that are not what was written; `FORMAT_UNSUPPORTED` for an entry of a newer library.
    */
-  async entry(
-    generation: number,
-    options: { readonly signal?: AbortSignal } = {},
-  ): Promise<NumberedLogEntry<State, Operation> | undefined> {
+  async entry(generation: number, options: SignalOption = {}): Promise<NumberedLogEntry<State, Operation> | undefined> {
     if (generation === this.#known?.generation) return this.#known
     const key = this.keyOf(generation)
     const object = await this.#options.storage.get(key, options)
     if (object === undefined) return undefined
-    const { format, formatVersion } = this.#options
-    return decodeLogEntry<State, Operation>(object.bytes, { key, generation, format, formatVersion })
+    const { format, formatVersion, check } = this.#options
+    return decodeLogEntry<State, Operation>(object.bytes, { key, generation, format, formatVersion, check })
+  }
+
+  /** The newest entry of that time or before, undefined where there is none: times never fall along the log, so it is found by halving. */
+  async entryAt(time: number, options: SignalOption = {}): Promise<NumberedLogEntry<State, Operation> | undefined> {
+    const head = await this.head(options)
+    if (head === undefined || head.time <= time) return head
+    let found: NumberedLogEntry<State, Operation> | undefined
+    let [low, high] = [1, head.generation]
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      const entry = await this.entry(middle, options)
+      if (entry === undefined) throw brokenLog(this.keyOf(middle), 'an entry is missing between others')
+      if (entry.time <= time) {
+        found = entry
+        low = middle + 1
+      } else high = middle
+    }
+    return found
   }
 
   /**
@@ -127,8 +129,8 @@ export class NumberedLog<State extends Json, Operation extends Json> {
    * @throws {@link MillraceError} `STORAGE_CORRUPT` when one is missing or does not follow the one before it.
    */
   async *entries(
-    options: { readonly from?: number; readonly to?: number; readonly signal?: AbortSignal } = {},
-  ): AsyncIterable<NumberedLogEntry<State, Operation>> {
+    options: { readonly from?: number; readonly to?: number } & SignalOption = {},
+  ): AsyncGenerator<NumberedLogEntry<State, Operation>, void, undefined> {
     const signal = options.signal === undefined ? {} : { signal: options.signal }
     const end = options.to ?? generationOf(await this.head(signal))
     let before: NumberedLogEntry<State, Operation> | undefined
@@ -137,8 +139,8 @@ export class NumberedLog<State extends Json, Operation extends Json> {
       const read = await mapConcurrently(wanted, readAhead, (generation) => this.entry(generation, signal), options.signal)
       for (const [index, entry] of read.entries()) {
         const key = this.keyOf(start + index)
-        if (entry === undefined) throw corrupt(key, 'an entry is missing between others')
-        if (before !== undefined && entry.prevOpId !== before.opId) throw corrupt(key, 'it does not follow the entry before it')
+        if (entry === undefined) throw brokenLog(key, 'an entry is missing between others')
+        if (before !== undefined && entry.prevOpId !== before.opId) throw brokenLog(key, 'it does not follow the entry before it')
         before = entry
         yield entry
       }
@@ -147,93 +149,151 @@ export class NumberedLog<State extends Json, Operation extends Json> {
 
   /**
    * Appends what `decide` makes of the newest state. `decide` is called again whenever another writer came first, so it must change nothing itself;
-   * it may read, and what it throws is thrown.
+   * it may read, and what it throws is thrown. What comes of it, rests on a state that was the newest while this call ran.
    *
+   * Alone, it is one request: the entry after the newest one known is created without a look first, since whoever is not up to date gets a conflict.
+   *
+   * @param options - `look`: true to read what others wrote before the first decision, for decisions that are dear.
    * @throws {@link MillraceError} `STORAGE_CONFLICT` when other writers came first at every attempt: nothing was appended;
    * `STORAGE_OUTCOME_UNKNOWN` when the storage lost the reply and cannot be read either: it may have been appended.
    */
   async append<Existing = never>(
-    decide: (
-      state: State,
-      head: NumberedLogEntry<State, Operation> | undefined,
-    ) => Decision<Operation, Existing> | Promise<Decision<Operation, Existing>>,
-    options: { readonly signal?: AbortSignal } = {},
+    decide: Decide<State, Operation, Existing>,
+    options: { readonly look?: boolean } & SignalOption = {},
   ): Promise<Appended<State, Operation, Existing>> {
     const { signal } = options
+    const io = signal === undefined ? {} : { signal }
     const attempts = this.#options.attempts ?? 100
     const opId = this.#newId()
+    const draft = new OperationText<Operation>()
     /** Set while a write of ours may or may not have been applied at this generation. */
     let unknown: { readonly generation: number; readonly error: unknown } | undefined
-    for (let attempt = 0; ; attempt++) {
+    let isFirst = true
+    let attempt = 0
+    while (true) {
       try {
         throwIfAborted(signal)
-        const head = await this.head(options)
+        const isCurrent = !isFirst || options.look === true || this.#known === undefined || this.#wary > 0
+        isFirst = false
+        let head = isCurrent ? await this.head(io) : this.#known
         if (unknown !== undefined && generationOf(head) >= unknown.generation) {
-          const settled = await this.entry(unknown.generation, options)
+          const settled = await this.entry(unknown.generation, io)
           if (settled?.opId === opId) return { entry: settled }
           unknown = undefined
         }
-        const decision = await decide(head === undefined ? this.#options.initial : head.state, head)
+        const decided = this.#decide(decide, head)
+        const isQuick = !(decided instanceof Promise)
+        const decision = isCurrent ? await decided : await this.#ifStillCurrent(head, decided, io)
+        if (decision === undefined) continue
         if ('existing' in decision) return { existing: decision.existing }
-        const entry = this.#next(head, decision.operation, opId)
-        const outcome = await this.#write(entry, signal)
-        if (outcome.entry !== undefined) return { entry: outcome.entry }
-        if (outcome.unknown !== undefined) unknown = { generation: entry.generation, error: outcome.unknown }
-        else if (unknown?.generation === entry.generation) unknown = undefined
-        if (attempt + 1 >= attempts) throw unknown?.error ?? this.#contended(entry.generation, attempts)
-        await this.#clock.sleep(this.#delayMs(attempt), signal)
+        let operation = decision.operation
+        const outcome = await this.#turns.take(async () => {
+          if (generationOf(this.#known) > generationOf(head)) {
+            // Another append of this instance came first; what takes no time is decided again at once, unless what it met may be our own entry.
+            const again = isQuick && unknown === undefined ? this.#decide(decide, this.#known) : undefined
+            if (again instanceof Promise) again.catch(() => {})
+            if (again === undefined || again instanceof Promise || !('operation' in again)) return 'overtaken'
+            head = this.#known
+            operation = again.operation
+          }
+          return await this.#write(this.#next(head, draft.of(operation), opId), io)
+        }, signal)
+        if (outcome !== 'overtaken') {
+          if (outcome.entry !== undefined) return { entry: outcome.entry }
+          const generation = generationOf(head) + 1
+          if (outcome.unknown !== undefined) unknown = { generation, error: outcome.unknown }
+          else if (unknown?.generation === generation) unknown = undefined
+        }
+        if (attempt + 1 >= attempts) throw unknown?.error ?? contended(this.#options.prefix, this.keyOf(generationOf(head) + 1), attempts)
+        if (outcome !== 'overtaken') await this.#clock.sleep(this.#delayMs(attempt), signal)
+        attempt++
       } catch (error) {
         if (unknown !== undefined && error !== unknown.error && signal?.aborted !== true)
-          throw this.#outcomeUnknown(unknown.generation, error)
+          throw unsettled(this.keyOf(unknown.generation), error)
         throw error
       }
     }
   }
 
-  #next(head: NumberedLogEntry<State, Operation> | undefined, operation: Operation, opId: string): NumberedLogEntry<State, Operation> {
-    const at = { generation: generationOf(head) + 1, time: this.#clock.now() }
+  /** What is thrown at once rejects as well, so that it is looked at like all refusals. */
+  #decide<Existing>(
+    decide: Decide<State, Operation, Existing>,
+    head: NumberedLogEntry<State, Operation> | undefined,
+  ): Decided<Operation, Existing> {
+    try {
+      return decide(head === undefined ? this.#options.initial : head.state, head)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** A refusal, or that nothing is to be done, counts only on the newest state; undefined: there is a newer one. */
+  async #ifStillCurrent<Existing>(
+    head: NumberedLogEntry<State, Operation> | undefined,
+    decided: Decided<Operation, Existing>,
+    options: SignalOption,
+  ): Promise<Decision<Operation, Existing> | undefined> {
+    let failure: { readonly error: unknown } | undefined
+    let decision: Decision<Operation, Existing> | undefined
+    try {
+      decision = await decided
+      if ('operation' in decision) return decision
+    } catch (error) {
+      throwIfAborted(options.signal)
+      failure = { error }
+    }
+    if (generationOf(await this.head(options)) > generationOf(head)) return undefined
+    if (failure !== undefined) throw failure.error
+    return decision
+  }
+
+  #next(
+    head: NumberedLogEntry<State, Operation> | undefined,
+    { operation, text }: { readonly operation: Operation; readonly text: string },
+    opId: string,
+  ): { readonly entry: NumberedLogEntry<State, Operation>; readonly bytes: Uint8Array } {
+    const at = { generation: generationOf(head) + 1, time: Math.max(this.#clock.now(), head?.time ?? Number.NEGATIVE_INFINITY) }
     const state = this.#options.reduce(head === undefined ? this.#options.initial : head.state, operation, at)
+    const stateText = canonicalJson(state)
+    const draft = { ...at, opId, prevOpId: head?.opId ?? null }
+    const { format, formatVersion, minReaderVersion = formatVersion } = this.#options
+    const bytes = encodeLogEntry({ ...draft, operationText: text, stateText }, { format, formatVersion, minReaderVersion })
     // Through JSON, so that the entry returned is the entry stored.
-    return { ...at, opId, prevOpId: head?.opId ?? null, operation: toJson(operation) as Operation, state: toJson(state) as State }
+    return { entry: { ...draft, operation, state: JSON.parse(stateText) as State }, bytes }
   }
 
   /** An entry when ours is there, `unknown` when it may be, neither when another's is. */
   async #write(
-    entry: NumberedLogEntry<State, Operation>,
-    signal: AbortSignal | undefined,
+    { entry, bytes }: { readonly entry: NumberedLogEntry<State, Operation>; readonly bytes: Uint8Array },
+    options: SignalOption,
   ): Promise<{ readonly entry?: NumberedLogEntry<State, Operation>; readonly unknown?: unknown }> {
-    const { storage, format, formatVersion } = this.#options
-    const versions = { format, formatVersion, minReaderVersion: this.#options.minReaderVersion ?? formatVersion }
+    const { storage } = this.#options
+    const hinting = this.#hint?.passed(entry.generation - 1, options)
     try {
-      await storage.putIfAbsent(this.keyOf(entry.generation), encodeLogEntry(entry, versions), signal === undefined ? {} : { signal })
+      await storage.putIfAbsent(this.keyOf(entry.generation), bytes, options)
     } catch (error) {
       if (MillraceError.is(error, 'STORAGE_OUTCOME_UNKNOWN')) return { unknown: error }
       if (!MillraceError.is(error, 'STORAGE_CONFLICT')) throw error
+      this.#wary = wariness
       // A storage that retries by itself may collide with its own first try.
-      const winner = await this.entry(entry.generation, signal === undefined ? {} : { signal })
-      return winner?.opId === entry.opId ? { entry: await this.#acknowledge(winner) } : {}
+      const winner = await this.entry(entry.generation, options)
+      this.#learn(winner)
+      return winner?.opId === entry.opId ? { entry: winner } : {}
+    } finally {
+      await hinting
     }
-    return { entry: await this.#acknowledge(entry) }
+    if (this.#wary > 0) this.#wary--
+    this.#learn(entry)
+    return { entry }
   }
 
-  /** The entry is in; nothing after this may fail the append, the hint least of all. */
-  async #acknowledge(entry: NumberedLogEntry<State, Operation>): Promise<NumberedLogEntry<State, Operation>> {
-    if (entry.generation > generationOf(this.#known)) this.#known = entry
-    const hint = { format: 'millrace-log-hint', formatVersion: hintFormatVersion, minReaderVersion: 1, generation: entry.generation }
-    try {
-      await this.#options.storage.put(this.#hintKey(), new TextEncoder().encode(JSON.stringify(hint)))
-    } catch {
-      // A stale hint costs a few more reads.
-    }
-    return entry
+  #learn(entry: NumberedLogEntry<State, Operation> | undefined): void {
+    if (entry !== undefined && entry.generation > generationOf(this.#known)) this.#known = entry
   }
 
   /** The entry that the hint names, if it names one that is there. */
-  async #hinted(signal: AbortSignal | undefined): Promise<NumberedLogEntry<State, Operation> | undefined> {
-    const options = signal === undefined ? {} : { signal }
-    const object = await this.#options.storage.get(this.#hintKey(), options)
-    if (object === undefined) return undefined
-    const generation = generationInHint(object.bytes)
+  async #hinted(options: SignalOption): Promise<NumberedLogEntry<State, Operation> | undefined> {
+    const generation = await this.#hint?.read(options)
     return generation === undefined ? undefined : await this.entry(generation, options)
   }
 
@@ -242,50 +302,12 @@ export class NumberedLog<State extends Json, Operation extends Json> {
     return `${this.#options.prefix}/${String(generation).padStart(16, '0')}`
   }
 
-  #hintKey(): string {
-    return `${this.#options.prefix}-hint`
-  }
-
   /** Anywhere between nothing and a bound that doubles, so that writers that collided once do not collide again. */
   #delayMs(attempt: number): number {
     return this.#random.next() * Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(attempt, 16))
-  }
-
-  #contended(generation: number, attempts: number): MillraceError<'STORAGE_CONFLICT'> {
-    const key = this.keyOf(generation)
-    return new MillraceError('STORAGE_CONFLICT', {
-      message: `Expected to append to the log at "${this.#options.prefix}" within ${attempts} attempts. Received another writer's entry each time, the last at "${key}".`,
-      details: { key },
-    })
-  }
-
-  #outcomeUnknown(generation: number, cause: unknown): MillraceError<'STORAGE_OUTCOME_UNKNOWN'> {
-    const key = this.keyOf(generation)
-    return new MillraceError('STORAGE_OUTCOME_UNKNOWN', {
-      message: `Expected to read "${key}" back after the reply to its write was lost. Received a failure: it may have been written.`,
-      details: { key },
-      cause,
-    })
   }
 }
 
 function generationOf(entry: { readonly generation: number } | undefined): number {
   return entry?.generation ?? 0
-}
-
-/** Whatever is wrong with a hint makes it an absent one. */
-function generationInHint(bytes: Uint8Array): number | undefined {
-  try {
-    const { generation } = JSON.parse(new TextDecoder().decode(bytes)) as { readonly generation?: unknown }
-    return typeof generation === 'number' && Number.isSafeInteger(generation) && generation > 0 ? generation : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function corrupt(key: string, reason: string): MillraceError<'STORAGE_CORRUPT'> {
-  return new MillraceError('STORAGE_CORRUPT', {
-    message: `Expected entries without a gap, each after the one before. Received a broken log at "${key}": ${reason}.`,
-    details: { key, reason },
-  })
 }

@@ -1,9 +1,10 @@
 import { throwIfAborted } from '../core/abort.ts'
-import { Sha256 } from '../core/digest.ts'
 import { MillraceError } from '../core/error.ts'
 import type { StorageAdapter, StoredEntry } from './adapter.ts'
+import { BlockDigest } from './block-digest.ts'
 import { corrupt } from './faults.ts'
 import type { DecodedFrame } from './frame.ts'
+import { PartedStorage } from './parted-storage.ts'
 import { SegmentBytes } from './segment-bytes.ts'
 import type { SegmentGapReason } from './segment-format.ts'
 import { decodeFooter, decodeGap, isSegmentKey, minReaderVersionOf, segmentFormatVersion, writerOf } from './segment-format.ts'
@@ -15,7 +16,15 @@ export type SegmentIssue =
   /** No footer: its writer is at work, or died. */
   | { readonly type: 'unsealed'; readonly key: string }
   /** The writer tells that records are missing here. */
-  | { readonly type: 'gap'; readonly key: string; readonly records: number; readonly sizeBytes: number; readonly reason: SegmentGapReason }
+  | {
+      readonly type: 'gap'
+      readonly key: string
+      readonly records: number
+      readonly sizeBytes: number
+      readonly reason: SegmentGapReason
+      /** Of `sampled`: the share of records that was kept while there was a sample. */
+      readonly rate?: number
+    }
   /** Bytes that are not what was written; reading goes on behind them. */
   | { readonly type: 'corrupt'; readonly key: string; readonly offsetBytes: number; readonly error: MillraceError<'STORAGE_CORRUPT'> }
 
@@ -27,7 +36,7 @@ export interface ReadSegmentsOptions {
 
 /**
  * The records of all logs below a prefix: those of one writer in the order of their appends, writers in the order in which they began. Memory is
- * bounded by a window of 4 MB and the largest record; the payloads are the caller's.
+ * bounded by a window of 4 MB and the largest record; the payloads are the caller's. Segments may be appended to, and removed, at the same time.
  *
  * Guarantee: a payload is exactly what was appended (CRC-32 for each record, SHA-256 over each sealed segment). Frames behind damage are salvaged.
  *
@@ -47,13 +56,15 @@ export async function* readSegments(
     if (onIssue !== undefined) onIssue(issue)
     else if (issue.type === 'corrupt') throw issue.error
   }
+  // Segments over plain objects may be in parts.
+  const whole = new PartedStorage(storage)
   let current: StoredEntry | undefined
-  for await (const next of storage.list(prefix, signal === undefined ? {} : { signal })) {
+  for await (const next of whole.list(prefix, signal === undefined ? {} : { signal })) {
     if (!isSegmentKey(next.key)) continue
-    if (current !== undefined) yield* readSegment(storage, current, next, report, signal)
+    if (current !== undefined) yield* readSegment(whole, current, next, report, signal)
     current = next
   }
-  if (current !== undefined) yield* readSegment(storage, current, undefined, report, signal)
+  if (current !== undefined) yield* readSegment(whole, current, undefined, report, signal)
 }
 
 async function* readSegment(
@@ -68,11 +79,13 @@ async function* readSegment(
   const follower = next !== undefined && writerOf(next.key) === writerOf(key) ? next : undefined
   const damage = (offsetBytes: number, reason: string): void =>
     report({ type: 'corrupt', key, offsetBytes, error: corrupt(key, reason, offsetBytes) })
-  const digest = new Sha256()
+  const digest = new BlockDigest()
   let [offset, sequence, records, sound] = [0, 0, 0, true]
   while (offset < bytes.sizeBytes) {
     throwIfAborted(signal)
     const frame = await bytes.frameAt(offset)
+    // Old segments may be removed at any time.
+    if (bytes.isGone) return
     if ('fault' in frame || frame.sequence <= sequence) {
       const found = await bytes.findFrame(offset, sequence)
       if (found === -1 && follower === undefined)
@@ -87,12 +100,12 @@ async function* readSegment(
     sequence = frame.sequence
     if (frame.kind === 'footer') {
       const footer = decodeFooter(frame.payload)
-      if (sound && (footer?.records !== records || footer.sha256 !== digest.digestHex()))
+      if (sound && (footer?.records !== records || footer.sha256 !== (await digest.digestHex())))
         damage(offset, "the segment's digest does not fit")
       if (end < bytes.sizeBytes) damage(end, 'bytes follow the end of the segment')
       return
     }
-    if (sound) digest.update(await bytes.slice(offset, frame.sizeBytes))
+    if (sound) await digest.update(await bytes.slice(offset, frame.sizeBytes))
     offset = end
     if (frame.kind === 'header') assertReadable(frame.payload)
     if (frame.kind === 'gap') reportGap(frame.payload, key, report)

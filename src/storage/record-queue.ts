@@ -1,79 +1,94 @@
 import { frameSizeBytes } from './frame.ts'
-
-/** A record on its way to a segment. */
-export interface QueuedRecord {
-  readonly payload: Uint8Array
-  readonly sizeBytes: number
-  /** Called once: without an error when the record is acknowledged. */
-  readonly settle: (failure?: { readonly error: unknown }) => void
-}
+import { FrameBatch } from './frame-batch.ts'
 
 interface Waiting {
-  readonly record: QueuedRecord
-  readonly admit: () => void
+  readonly payload: Uint8Array
+  readonly deadlineMs: number
+  readonly admit: (batch: FrameBatch) => void
+  readonly refuse: () => void
 }
 
-/** Records in order, bounded by their bytes until they are released; what is above the bound waits or is refused. */
+/** One write to a segment takes about so much. */
+const batchBytes = 1024 * 1024
+
+/** Records in order, in batches that are ready to be written, bounded by their bytes until they are released; what is above the bound waits or is refused. */
 export class RecordQueue {
   readonly #maxBytes: number
-  readonly #policy: 'block' | 'drop-newest'
-  #records: QueuedRecord[] = []
+  #batches: FrameBatch[] = []
   #waiting: Waiting[] = []
   /** Of what is queued and of what was taken but not released. */
   #sizeBytes = 0
+  #spare: Uint8Array | undefined
 
-  constructor(options: { readonly maxBytes: number; readonly policy: 'block' | 'drop-newest' }) {
+  constructor(options: { readonly maxBytes: number }) {
     this.#maxBytes = options.maxBytes
-    this.#policy = options.policy
   }
 
   get isEmpty(): boolean {
-    return this.#records.length === 0
+    return this.#batches.length === 0
   }
 
-  /** Resolves when the record is in the queue, its payload copied; undefined when it is refused. */
-  add(payload: Uint8Array, settle: QueuedRecord['settle']): Promise<void> | undefined {
-    const record = { payload, sizeBytes: frameSizeBytes(payload), settle }
-    if (this.#waiting.length === 0 && this.#fits(record)) {
-      this.#admit(record)
-      return Promise.resolve()
-    }
-    if (this.#policy === 'drop-newest') return undefined
-    return new Promise((resolve) => this.#waiting.push({ record, admit: resolve }))
+  /** The share of its bound that is taken. */
+  get load(): number {
+    return this.#sizeBytes / this.#maxBytes
   }
 
-  /** The oldest records of together about `sizeBytes`, at least one. Give them back to `release` when they need no memory any more. */
-  take(sizeBytes: number): QueuedRecord[] {
-    let [count, total] = [0, 0]
-    for (const record of this.#records) {
-      if (count > 0 && total + record.sizeBytes > sizeBytes) break
-      total += record.sizeBytes
-      count++
-    }
-    const taken = this.#records.slice(0, count)
-    this.#records = this.#records.slice(count)
-    return taken
+  /** When the first of those that wait gives up, by the clock that gave the deadlines; undefined when none waits. */
+  get firstDeadlineMs(): number | undefined {
+    return this.#waiting[0]?.deadlineMs
   }
 
-  release(records: readonly QueuedRecord[]): void {
-    for (const record of records) this.#sizeBytes -= record.sizeBytes
+  /** The batch that the record, copied, is in; undefined when there is no room, or others wait for it. */
+  add(payload: Uint8Array): FrameBatch | undefined {
+    return this.#waiting.length === 0 && this.#fits(payload) ? this.#admit(payload) : undefined
+  }
+
+  /** Waits for room, behind all others: the batch, or undefined when `refuseUntil` came to the deadline first. */
+  wait(payload: Uint8Array, deadlineMs: number): Promise<FrameBatch | undefined> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ payload, deadlineMs, admit: resolve, refuse: () => resolve(undefined) })
+    })
+  }
+
+  /** Those whose deadline is not later give up. */
+  refuseUntil(nowMs: number): void {
+    const kept = this.#waiting.findIndex(({ deadlineMs }) => deadlineMs > nowMs)
+    const refused = this.#waiting.splice(0, kept === -1 ? this.#waiting.length : kept)
+    for (const { refuse } of refused) refuse()
+  }
+
+  /** The oldest batch. Give it back to `release` when it was written. */
+  take(): FrameBatch | undefined {
+    return this.#batches.shift()
+  }
+
+  release(batch: FrameBatch): void {
+    this.#sizeBytes -= batch.sizeBytes
+    if (batch.buffer.length <= 2 * batchBytes) this.#spare = batch.buffer
     let admitted = 0
-    for (const { record, admit } of this.#waiting) {
-      if (!this.#fits(record)) break
-      this.#admit(record)
-      admit()
+    for (const { payload, admit } of this.#waiting) {
+      if (!this.#fits(payload)) break
+      admit(this.#admit(payload))
       admitted++
     }
     if (admitted > 0) this.#waiting = this.#waiting.slice(admitted)
   }
 
   /** One record alone fits, whatever its size: else it would wait for ever. */
-  #fits(record: QueuedRecord): boolean {
-    return this.#sizeBytes === 0 || this.#sizeBytes + record.sizeBytes <= this.#maxBytes
+  #fits(payload: Uint8Array): boolean {
+    return this.#sizeBytes === 0 || this.#sizeBytes + frameSizeBytes(payload) <= this.#maxBytes
   }
 
-  #admit(record: QueuedRecord): void {
-    this.#sizeBytes += record.sizeBytes
-    this.#records.push({ ...record, payload: record.payload.slice() })
+  #admit(payload: Uint8Array): FrameBatch {
+    const sizeBytes = frameSizeBytes(payload)
+    let batch = this.#batches.at(-1)
+    if (batch === undefined || batch.sizeBytes + sizeBytes > batchBytes) {
+      batch = new FrameBatch(this.#spare)
+      this.#spare = undefined
+      this.#batches.push(batch)
+    }
+    batch.add(payload)
+    this.#sizeBytes += sizeBytes
+    return batch
   }
 }

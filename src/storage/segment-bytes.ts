@@ -14,12 +14,18 @@ export class SegmentBytes {
   readonly #signal: AbortSignal | undefined
   #window: Uint8Array = new Uint8Array(0)
   #windowStart = 0
+  #isGone = false
 
   constructor(storage: StorageAdapter, key: string, sizeBytes: number, signal: AbortSignal | undefined) {
     this.#storage = storage
     this.key = key
     this.sizeBytes = sizeBytes
     this.#signal = signal
+  }
+
+  /** True when somebody removed the segment while it was read. */
+  get isGone(): boolean {
+    return this.#isGone
   }
 
   /** The frame at `offset`, a view that lasts until the next call. */
@@ -74,6 +80,7 @@ export class SegmentBytes {
     if (offset < this.#windowStart || end > this.#windowStart + this.#window.length) {
       const range = { start: offset, end: Math.min(this.sizeBytes, Math.max(end, offset + windowBytes)) }
       const object = await this.#storage.get(this.key, { range, ...(this.#signal === undefined ? {} : { signal: this.#signal }) })
+      this.#isGone ||= object === undefined
       this.#window = object?.bytes ?? new Uint8Array(0)
       this.#windowStart = offset
     }

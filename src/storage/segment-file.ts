@@ -1,8 +1,9 @@
 import type { Clock } from '../core/clock.ts'
-import { Sha256 } from '../core/digest.ts'
 import type { SegmentStore, SegmentWriter } from './adapter.ts'
+import { BlockDigest } from './block-digest.ts'
 import type { Frame } from './frame.ts'
 import { encodeFrame, frameSizeBytes } from './frame.ts'
+import type { FrameBatch } from './frame-batch.ts'
 import { encodeFooter, encodeHeader, segmentKey } from './segment-format.ts'
 
 /** One open segment of a log: frames in, a footer with the digest at the end. */
@@ -10,7 +11,7 @@ export class SegmentFile {
   readonly openedAtMs: number
   readonly #writer: SegmentWriter
   readonly #clock: Clock
-  readonly #digest = new Sha256()
+  readonly #digest = new BlockDigest()
   /** Written with the first frames, so that a full disk does not cost a new segment for each try. */
   #header: Frame | undefined
   #records = 0
@@ -39,16 +40,26 @@ export class SegmentFile {
     return this.#writer.sizeBytes
   }
 
-  /** All frames in one write. */
+  /** All frames in one write; nothing for none. */
   async append(frames: readonly Frame[]): Promise<void> {
     const all = this.#header === undefined ? frames : [this.#header, ...frames]
+    if (all.length === 0) return
     const bytes = new Uint8Array(all.reduce((sum, frame) => sum + frameSizeBytes(frame.payload), 0))
     let offset = 0
     for (const frame of all) offset = encodeFrame(frame, bytes, offset)
-    await this.#writer.append(bytes)
+    await this.#write(bytes)
     this.#header = undefined
-    this.#digest.update(bytes)
-    for (const frame of frames) if (frame.kind === 'data') this.#records++
+  }
+
+  /** All records in one write, numbered from `sequence` on. */
+  async appendBatch(batch: FrameBatch, sequence: number): Promise<void> {
+    await this.#write(batch.encode(sequence))
+    this.#records += batch.records
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    await this.#writer.append(bytes)
+    await this.#digest.update(bytes)
   }
 
   sync(): Promise<void> {
@@ -58,7 +69,7 @@ export class SegmentFile {
   /** Writes the footer; durable and closed when it resolves. */
   async seal(sequence: number): Promise<void> {
     if (this.#header !== undefined) await this.append([])
-    const footer = { records: this.#records, sealedAt: this.#clock.now(), sha256: this.#digest.digestHex() }
+    const footer = { records: this.#records, sealedAt: this.#clock.now(), sha256: await this.#digest.digestHex() }
     const payload = encodeFooter(footer)
     const bytes = new Uint8Array(frameSizeBytes(payload))
     encodeFrame({ kind: 'footer', sequence, payload }, bytes, 0)

@@ -17,7 +17,7 @@ export interface SegmentHeader {
 export interface SegmentFooter {
   readonly records: number
   readonly sealedAt: number
-  /** Of all bytes before the footer. */
+  /** Of all bytes before the footer, by blocks: see `BlockDigest`. */
   readonly sha256: string
 }
 
@@ -26,12 +26,16 @@ export interface SegmentGap {
   readonly records: number
   readonly sizeBytes: number
   readonly reason: SegmentGapReason
+  /** Of `sampled`: the share of records that was kept while there was a sample. */
+  readonly rate?: number
 }
 
-/** The queue was full; a write failed; an fsync failed, and what was written before it may or may not be there. */
-export type SegmentGapReason = 'queue-full' | 'write-failed' | 'sync-failed'
+/**
+ * The queue was full; it was filling, and a sample was kept; a write failed; an fsync failed, and what was written before it may or may not be there.
+ */
+export type SegmentGapReason = 'queue-full' | 'sampled' | 'write-failed' | 'sync-failed'
 
-const gapReasons: readonly SegmentGapReason[] = ['queue-full', 'write-failed', 'sync-failed']
+const gapReasons: readonly SegmentGapReason[] = ['queue-full', 'sampled', 'write-failed', 'sync-failed']
 
 export function encodeHeader(header: SegmentHeader): Uint8Array {
   return encode({ format: 'millrace-segment', formatVersion: segmentFormatVersion, minReaderVersion: 1, ...header })
@@ -58,10 +62,10 @@ export function encodeGap(gap: SegmentGap): Uint8Array {
 }
 
 export function decodeGap(payload: Uint8Array): SegmentGap | undefined {
-  const { records, sizeBytes, reason } = decode(payload)
+  const { records, sizeBytes, reason, rate } = decode(payload)
   const known = gapReasons.find((candidate) => candidate === reason)
   return typeof records === 'number' && typeof sizeBytes === 'number' && known !== undefined
-    ? { records, sizeBytes, reason: known }
+    ? { records, sizeBytes, reason: known, ...(typeof rate === 'number' ? { rate } : {}) }
     : undefined
 }
 

@@ -4,10 +4,11 @@ import { Events } from '../core/events.ts'
 import type { SegmentStore } from './adapter.ts'
 import { unavailable } from './faults.ts'
 import type { Frame } from './frame.ts'
-import { assertPayloadSize } from './frame.ts'
+import { assertPayloadSize, maxPayloadBytes } from './frame.ts'
+import type { FrameBatch } from './frame-batch.ts'
 import { GapLedger } from './gap-ledger.ts'
-import type { QueuedRecord } from './record-queue.ts'
 import { RecordQueue } from './record-queue.ts'
+import { RecordSample } from './record-sample.ts'
 import { SegmentFile } from './segment-file.ts'
 import { encodeGap } from './segment-format.ts'
 import type { FsyncPolicy, SegmentLog, SegmentLogEvent } from './segment-log-types.ts'
@@ -19,17 +20,23 @@ interface WriterOptions {
   readonly writer: string
   readonly fsync: FsyncPolicy
   readonly rotation: { readonly sizeBytes: number; readonly ageMs: number }
-  readonly queue: { readonly maxBytes: number; readonly policy: 'block' | 'drop-newest' }
+  readonly queue: {
+    readonly maxBytes: number
+    readonly policy: 'block' | 'drop-newest' | 'sample'
+    readonly timeoutMs: number
+    readonly above: number
+    readonly rate: number
+  }
   readonly clock: Clock
 }
 
-/** One write to the segment takes about so much from the queue. */
-const batchBytes = 1024 * 1024
+const done: Promise<void> = Promise.resolve()
 
 /** The log of `openSegmentLog`: one chain of work touches the segment, and records that come meanwhile make the next batch. */
 export class SegmentLogWriter implements SegmentLog {
   readonly #options: WriterOptions
   readonly #queue: RecordQueue
+  readonly #sample: RecordSample | undefined
   readonly #gaps = new GapLedger()
   readonly #events = new Events<SegmentLogEvent>()
   #dropped = { records: 0, sizeBytes: 0 }
@@ -44,11 +51,14 @@ export class SegmentLogWriter implements SegmentLog {
   /** What acknowledged records were lost by, for the next flush. */
   #failure: { readonly error: unknown } | undefined
   #timer: AbortController | undefined
+  #ageTimer: AbortController | undefined
+  #deadlineTimer: AbortController | undefined
   #closed: Promise<void> | undefined
 
   constructor(options: WriterOptions) {
     this.#options = options
     this.#queue = new RecordQueue(options.queue)
+    this.#sample = options.queue.policy === 'sample' ? new RecordSample(options.queue) : undefined
   }
 
   get dropped(): { readonly records: number; readonly sizeBytes: number } {
@@ -59,13 +69,16 @@ export class SegmentLogWriter implements SegmentLog {
     return this.#events.on(listener)
   }
 
-  async append(payload: Uint8Array): Promise<void> {
-    if (this.#closed !== undefined) throw unavailable(this.#options.prefix, new Error('the log is closed'))
-    assertPayloadSize(payload)
-    if (this.#options.fsync !== 'always') return await this.#enqueue(payload, () => {})
-    await new Promise<void>((resolve, reject) => {
-      this.#enqueue(payload, (failure) => (failure === undefined ? resolve() : reject(failure.error))).then((): void => {}, reject)
-    })
+  append(payload: Uint8Array, options: { readonly id?: string } = {}): Promise<void> {
+    if (this.#closed !== undefined) return Promise.reject(unavailable(this.#options.prefix, new Error('the log is closed')))
+    // No promise of its own for a record that is only queued: there are many.
+    if (payload.length > maxPayloadBytes) return rejected(() => assertPayloadSize(payload))
+    const sample = this.#sample
+    if (sample !== undefined && this.#queue.load >= sample.above && !sample.keeps(options.id)) return this.#drop('sampled', payload)
+    const batch = this.#queue.add(payload)
+    if (batch === undefined) return this.#options.queue.policy === 'block' ? this.#wait(payload) : this.#drop('queue-full', payload)
+    this.#drain()
+    return this.#options.fsync === 'always' ? batch.settled : done
   }
 
   async flush(): Promise<void> {
@@ -89,6 +102,7 @@ export class SegmentLogWriter implements SegmentLog {
           await this.#seal()
         } finally {
           this.#stopTimer()
+          this.#deadlineTimer?.abort()
           this.#throwFailure()
         }
       })
@@ -96,18 +110,39 @@ export class SegmentLogWriter implements SegmentLog {
     return this.#closed
   }
 
-  async #enqueue(payload: Uint8Array, settle: QueuedRecord['settle']): Promise<void> {
-    const admitted = this.#queue.add(payload, settle)
-    if (admitted === undefined) {
-      const dropped = { records: 1, sizeBytes: payload.length }
-      this.#dropped = { records: this.#dropped.records + 1, sizeBytes: this.#dropped.sizeBytes + payload.length }
-      this.#gaps.add('queue-full', dropped)
-      this.#events.emit({ type: 'records-dropped', ...dropped })
-      settle()
-      return
+  #drop(reason: 'queue-full' | 'sampled', payload: Uint8Array): Promise<void> {
+    const dropped = { records: 1, sizeBytes: payload.length }
+    this.#dropped = { records: this.#dropped.records + 1, sizeBytes: this.#dropped.sizeBytes + payload.length }
+    this.#gaps.add({ reason, ...dropped, ...(reason === 'sampled' ? { rate: this.#options.queue.rate } : {}) })
+    this.#events.emit({ type: 'records-dropped', reason, ...dropped })
+    return done
+  }
+
+  async #wait(payload: Uint8Array): Promise<void> {
+    const { queue, clock, prefix, fsync } = this.#options
+    const waiting = this.#queue.wait(payload, clock.monotonicMs() + queue.timeoutMs)
+    if (queue.timeoutMs < Number.POSITIVE_INFINITY) this.#watchDeadlines()
+    const batch = await waiting
+    if (batch === undefined) {
+      await this.#drop('queue-full', payload)
+      throw unavailable(prefix, new Error(`no room in the queue for ${queue.timeoutMs} ms`))
     }
-    this.#drain()
-    await admitted
+    if (fsync === 'always') await batch.settled
+  }
+
+  /** One timer, for the first of those that wait. */
+  #watchDeadlines(): void {
+    const { clock } = this.#options
+    const deadlineMs = this.#queue.firstDeadlineMs
+    if (this.#deadlineTimer !== undefined || deadlineMs === undefined) return
+    const timer = new AbortController()
+    this.#deadlineTimer = timer
+    const wake = (): void => {
+      this.#deadlineTimer = undefined
+      this.#queue.refuseUntil(clock.monotonicMs())
+      this.#watchDeadlines()
+    }
+    clock.sleep(Math.max(0, deadlineMs - clock.monotonicMs()), timer.signal).then(wake, () => {})
   }
 
   #inOrder(work: () => Promise<void>): Promise<void> {
@@ -120,42 +155,54 @@ export class SegmentLogWriter implements SegmentLog {
     if (this.#draining || this.#queue.isEmpty) return
     this.#draining = true
     void this.#inOrder(async () => {
-      while (!this.#queue.isEmpty) await this.#writeBatch(this.#queue.take(batchBytes))
+      for (let batch = this.#queue.take(); batch !== undefined; batch = this.#queue.take()) await this.#writeBatch(batch)
       this.#draining = false
     })
   }
 
-  async #writeBatch(records: readonly QueuedRecord[]): Promise<void> {
+  async #writeBatch(batch: FrameBatch): Promise<void> {
     try {
-      await this.#write(records.map((record) => record.payload))
+      await this.#write(batch)
       if (this.#options.fsync === 'always') await this.#sync()
-      else await this.#acknowledge(records)
-      for (const record of records) record.settle()
+      else await this.#acknowledge(batch)
+      batch.settle()
     } catch (error) {
       // Under 'always' whoever appended is told; otherwise they were answered before, and the log tells.
-      if (this.#options.fsync !== 'always') this.#lose('write-failed', totalOf(records), error)
-      for (const record of records) record.settle({ error })
+      if (this.#options.fsync !== 'always') this.#lose('write-failed', totalOf(batch), error)
+      batch.settle({ error })
     } finally {
-      this.#queue.release(records)
+      this.#queue.release(batch)
     }
   }
 
-  /** Appends gaps that are not told yet, then the records, in one write. */
-  async #write(payloads: readonly Uint8Array[]): Promise<void> {
+  /** Appends gaps that are not told yet, then the records. */
+  async #write(batch?: FrameBatch): Promise<void> {
     const segment = await this.#currentSegment()
-    const gaps = this.#gaps.take()
+    await this.#writing(segment, async () => {
+      const gaps = this.#gaps.take()
+      try {
+        await segment.append(gaps.map((gap): Frame => ({ kind: 'gap', sequence: this.#nextSequence(), payload: encodeGap(gap) })))
+      } catch (error) {
+        for (const gap of gaps) this.#gaps.add(gap)
+        throw error
+      }
+    })
+    if (batch === undefined) return
+    await this.#writing(segment, async () => {
+      const first = this.#sequence + 1
+      this.#sequence += batch.records
+      await segment.appendBatch(batch, first)
+    })
+  }
+
+  async #writing(segment: SegmentFile, work: () => Promise<void>): Promise<void> {
     const before = this.#sequence
-    const frames = [
-      ...gaps.map((gap): Frame => ({ kind: 'gap', sequence: this.#nextSequence(), payload: encodeGap(gap) })),
-      ...payloads.map((payload): Frame => ({ kind: 'data', sequence: this.#nextSequence(), payload })),
-    ]
     try {
-      await segment.append(frames)
+      await work()
       this.#dirty = true
     } catch (error) {
       // The next segment's header goes on from what was written: a reader sees that nothing is missing.
       this.#sequence = before
-      for (const { reason, ...total } of gaps) this.#gaps.add(reason, total)
       // A full disk leaves the segment as it was; after any other fault it is of no more use.
       if (!MillraceError.is(error, 'STORAGE_NO_SPACE')) await this.#abandon(segment, error)
       throw error
@@ -163,12 +210,12 @@ export class SegmentLogWriter implements SegmentLog {
   }
 
   async #writeGaps(): Promise<void> {
-    if (!this.#gaps.isEmpty) await this.#write([])
+    if (!this.#gaps.isEmpty) await this.#write()
   }
 
-  async #acknowledge(records: readonly QueuedRecord[]): Promise<void> {
+  async #acknowledge(batch: FrameBatch): Promise<void> {
     const { fsync, clock } = this.#options
-    const total = totalOf(records)
+    const total = totalOf(batch)
     this.#unsynced = { records: this.#unsynced.records + total.records, sizeBytes: this.#unsynced.sizeBytes + total.sizeBytes }
     if (typeof fsync !== 'object') return
     if (this.#unsynced.records >= fsync.records) {
@@ -211,11 +258,26 @@ export class SegmentLogWriter implements SegmentLog {
     this.#sequence++
     this.#segment = opened
     this.#events.emit({ type: 'segment-opened', key: opened.key })
+    this.#sealAtAge(opened)
     return opened
+  }
+
+  /** Also when no record comes: whoever reads sealed segments only, or removes old ones, waits no longer than that. */
+  #sealAtAge(segment: SegmentFile): void {
+    const timer = new AbortController()
+    this.#ageTimer = timer
+    this.#options.clock.sleep(this.#options.rotation.ageMs, timer.signal, { background: true }).then(
+      () =>
+        this.#inOrder(async () => {
+          if (this.#segment === segment) await this.#seal()
+        }).catch(() => {}),
+      () => {},
+    )
   }
 
   async #seal(): Promise<void> {
     this.#stopTimer()
+    this.#ageTimer?.abort()
     const segment = this.#segment
     if (segment === undefined) return
     try {
@@ -233,6 +295,7 @@ export class SegmentLogWriter implements SegmentLog {
   /** Closes the segment as it is. What was acknowledged in it and not synced may be lost. */
   async #abandon(segment: SegmentFile, error: unknown): Promise<void> {
     this.#stopTimer()
+    this.#ageTimer?.abort()
     this.#segment = undefined
     if (this.#unsynced.records > 0) this.#lose('sync-failed', this.#unsynced, error)
     this.#clean()
@@ -241,7 +304,7 @@ export class SegmentLogWriter implements SegmentLog {
   }
 
   #lose(reason: 'write-failed' | 'sync-failed', total: { readonly records: number; readonly sizeBytes: number }, error: unknown): void {
-    this.#gaps.add(reason, total)
+    this.#gaps.add({ reason, ...total })
     this.#failure = { error }
   }
 
@@ -267,6 +330,10 @@ export class SegmentLogWriter implements SegmentLog {
   }
 }
 
-function totalOf(records: readonly QueuedRecord[]): { readonly records: number; readonly sizeBytes: number } {
-  return { records: records.length, sizeBytes: records.reduce((sum, record) => sum + record.payload.length, 0) }
+function totalOf(batch: FrameBatch): { readonly records: number; readonly sizeBytes: number } {
+  return { records: batch.records, sizeBytes: batch.payloadBytes }
+}
+
+async function rejected(throws: () => void): Promise<void> {
+  throws()
 }

@@ -15,6 +15,8 @@ export interface ConformanceCase {
   run(): Promise<void>
   /** Why the case does not apply. */
   readonly skip?: string
+  /** Why the implementation is known not to show it. `run` then resolves for as long as it does not, and rejects once it does. */
+  readonly expectedFailure?: string
 }
 
 /** @throws {@link MillraceError} `CONFORMANCE_FAILED` unless both print the same; bytes are compared as bytes. */

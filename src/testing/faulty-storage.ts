@@ -1,58 +1,42 @@
+import type { Clock } from '../core/clock.ts'
+import { systemClock } from '../core/clock.ts'
 import { MillraceError } from '../core/error.ts'
+import type { Random } from '../core/random.ts'
 import { createRandom } from '../core/random.ts'
-import type { ByteRange, StorageAdapter, StorageCapabilities, StoredEntry, StoredObject } from '../storage/adapter.ts'
+import type {
+  SegmentStore,
+  SegmentWriter,
+  StorageAdapter,
+  StorageCapabilities,
+  StorageChangeOptions,
+  StorageGetOptions,
+  StorageListOptions,
+  StoredEntry,
+  StoredObject,
+} from '../storage/adapter.ts'
+import type { FaultPlan, StorageFault, StorageOperation } from './fault-plan.ts'
+import { orderedWriter } from './ordered-writer.ts'
 
-/**
- * How an operation fails. `refused`: not applied, `STORAGE_UNAVAILABLE`. `no-space`: not applied, `STORAGE_NO_SPACE`. `request-lost` and `reply-lost`: not
- * applied and applied, and either way `STORAGE_OUTCOME_UNKNOWN`. An operation that changes nothing is `refused`, whatever is asked.
- */
-export type StorageFault = 'refused' | 'no-space' | 'request-lost' | 'reply-lost'
+export interface FaultyStorageOptions {
+  /** Whose time passes where a fault has a delay. */
+  readonly clock?: Clock
+  /** Where a torn write is cut; default a stream of its own, the same each time. */
+  readonly random?: Random
+}
 
-export interface StorageOperation {
-  /** 1 for the first operation of the storage. */
-  readonly index: number
-  readonly method: 'get' | 'putIfAbsent' | 'put' | 'delete' | 'list'
-  /** Of `list`, the prefix. */
+interface Change {
+  readonly method: StorageOperation['method']
   readonly key: string
+  readonly signal?: AbortSignal | undefined
+  /** What is written; undefined where nothing can be torn. */
+  readonly bytes?: Uint8Array | undefined
+  apply(bytes: Uint8Array): Promise<void>
 }
 
-/** Decides which operations fail. */
-export type FaultPlan = (operation: StorageOperation) => StorageFault | undefined
+const nothing = new Uint8Array(0)
 
 /**
- * The operation with this number fails, all others do not.
- *
- * @example
- * const storage = new FaultyStorage(new MemoryStorage(), failNth(1, 'no-space'))
- * await storage.put('a', bytes) // rejects STORAGE_NO_SPACE
- */
-export function failNth(index: number, fault: StorageFault): FaultPlan {
-  return (operation) => (operation.index === index ? fault : undefined)
-}
-
-/**
- * Each operation fails with the probability, by one of the faults; the same seed fails the same operations.
- *
- * @example
- * const storage = new FaultyStorage(new MemoryStorage(), failRandomly({ seed: 7, probability: 1, faults: ['refused'] }))
- * await storage.put('a', bytes) // rejects STORAGE_UNAVAILABLE
- */
-export function failRandomly(options: {
-  readonly seed: number | string
-  readonly probability: number
-  readonly faults?: readonly StorageFault[]
-}): FaultPlan {
-  const random = createRandom(options.seed).split('storage-faults')
-  const faults = options.faults ?? (['refused', 'no-space', 'request-lost', 'reply-lost'] as const)
-  return () => (random.next() < options.probability ? faults[random.int(faults.length)] : undefined)
-}
-
-interface Options {
-  readonly signal?: AbortSignal
-}
-
-/**
- * A storage that fails as a plan says, over any other: what a retry, a resume or a registry must survive.
+ * A storage that fails as a plan says, over any other: what a retry, a resume or a registry must survive. With a plan of no faults it is the storage below.
  *
  * @example
  * const storage = new FaultyStorage(new MemoryStorage(), failNth(2, 'reply-lost'))
@@ -66,14 +50,19 @@ export class FaultyStorage implements StorageAdapter {
   readonly capabilities: StorageCapabilities
   readonly #storage: StorageAdapter
   readonly #plan: FaultPlan
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #late = new Set<Promise<void>>()
   #operations = 0
   #failures = 0
 
-  constructor(storage: StorageAdapter, plan: FaultPlan) {
+  constructor(storage: StorageAdapter, plan: FaultPlan, options: FaultyStorageOptions = {}) {
     this.name = `faulty:${storage.name}`
     this.capabilities = storage.capabilities
     this.#storage = storage
     this.#plan = plan
+    this.#clock = options.clock ?? systemClock
+    this.#random = options.random ?? createRandom('torn writes')
   }
 
   /** How many operations were begun. */
@@ -81,34 +70,69 @@ export class FaultyStorage implements StorageAdapter {
     return this.#operations
   }
 
-  /** How many of them were made to fail. */
+  /** How many of them were made to fail, or to take longer. */
   get failures(): number {
     return this.#failures
   }
 
-  async get(key: string, options: Options & { readonly range?: ByteRange } = {}): Promise<StoredObject | undefined> {
-    this.#read('get', key)
+  /** Resolves when every change that was `late` has arrived, whether it could be applied then or not. */
+  async arrivals(): Promise<void> {
+    while (this.#late.size > 0) await Promise.all(this.#late)
+  }
+
+  async get(key: string, options: StorageGetOptions = {}): Promise<StoredObject | undefined> {
+    const fault = this.#next('get', key)
+    if (fault !== undefined) await this.#read(fault, options.signal)
     return await this.#storage.get(key, options)
   }
 
-  async putIfAbsent(key: string, bytes: Uint8Array, options: Options = {}): Promise<void> {
-    await this.#change('putIfAbsent', key, () => this.#storage.putIfAbsent(key, bytes, options))
+  async putIfAbsent(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
+    const apply = (written: Uint8Array): Promise<void> => this.#storage.putIfAbsent(key, written, options)
+    await this.change({ method: 'putIfAbsent', key, signal: options.signal, bytes, apply })
   }
 
-  async put(key: string, bytes: Uint8Array, options: Options = {}): Promise<void> {
-    await this.#change('put', key, () => this.#storage.put(key, bytes, options))
+  async put(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
+    const apply = (written: Uint8Array): Promise<void> => this.#storage.put(key, written, options)
+    await this.change({ method: 'put', key, signal: options.signal, bytes, apply })
   }
 
-  async delete(key: string, options: Options = {}): Promise<void> {
-    await this.#change('delete', key, () => this.#storage.delete(key, options))
+  async delete(key: string, options: StorageChangeOptions = {}): Promise<void> {
+    await this.change({ method: 'delete', key, signal: options.signal, apply: () => this.#storage.delete(key, options) })
   }
 
-  async *list(
-    prefix: string,
-    options: { readonly after?: string; readonly limit?: number; readonly signal?: AbortSignal } = {},
-  ): AsyncGenerator<StoredEntry, void, undefined> {
-    this.#read('list', prefix)
-    yield* this.#storage.list(prefix, options)
+  async *list(prefix: string, options: StorageListOptions = {}): AsyncGenerator<StoredEntry, void, undefined> {
+    const fault = this.#next('list', prefix)
+    let left = Number.POSITIVE_INFINITY
+    if (typeof fault === 'object' && fault.fault === 'refused') left = fault.afterEntries
+    else if (fault !== undefined) await this.#read(fault, options.signal)
+    for await (const entry of this.#storage.list(prefix, options)) {
+      if (left === 0) throw this.#refused()
+      left--
+      yield entry
+    }
+    if (left !== Number.POSITIVE_INFINITY) throw this.#refused()
+  }
+
+  /** One change of the storage, as the plan lets it be. */
+  protected async change({ method, key, signal, bytes, apply }: Change): Promise<void> {
+    const fault = this.#next(method, key)
+    if (fault === undefined) return await apply(bytes ?? nothing)
+    if (typeof fault === 'object') {
+      if (fault.fault === 'refused') throw this.#refused()
+      if (fault.fault === 'late') {
+        this.#arriveLater(fault.delayMs, apply, (bytes ?? nothing).slice())
+        throw unknownOutcome(key)
+      }
+      await this.#clock.sleep(fault.delayMs, signal)
+      return await apply(bytes ?? nothing)
+    }
+    if (fault === 'torn' && bytes !== undefined) return await apply(this.#tear(bytes))
+    if (fault === 'refused' || fault === 'torn') throw this.#refused()
+    if (fault === 'no-space') {
+      throw new MillraceError('STORAGE_NO_SPACE', { message: `Expected room for "${key}". Received an injected fault.`, details: { key } })
+    }
+    if (fault === 'reply-lost') await apply(bytes ?? nothing)
+    throw unknownOutcome(key)
   }
 
   #next(method: StorageOperation['method'], key: string): StorageFault | undefined {
@@ -118,22 +142,23 @@ export class FaultyStorage implements StorageAdapter {
     return fault
   }
 
-  #read(method: 'get' | 'list', key: string): void {
-    if (this.#next(method, key) !== undefined) throw this.#refused()
+  async #read(fault: StorageFault, signal: AbortSignal | undefined): Promise<void> {
+    if (typeof fault !== 'object' || fault.fault !== 'delayed') throw this.#refused()
+    await this.#clock.sleep(fault.delayMs, signal)
   }
 
-  async #change(method: 'putIfAbsent' | 'put' | 'delete', key: string, apply: () => Promise<void>): Promise<void> {
-    const fault = this.#next(method, key)
-    if (fault === undefined) return await apply()
-    if (fault === 'refused') throw this.#refused()
-    if (fault === 'no-space') {
-      throw new MillraceError('STORAGE_NO_SPACE', { message: `Expected room for "${key}". Received an injected fault.`, details: { key } })
-    }
-    if (fault === 'reply-lost') await apply()
-    throw new MillraceError('STORAGE_OUTCOME_UNKNOWN', {
-      message: `Expected an answer about "${key}". Received an injected fault: it may or may not have been applied.`,
-      details: { key },
-    })
+  #arriveLater(delayMs: number, apply: (bytes: Uint8Array) => Promise<void>, bytes: Uint8Array): void {
+    const arrival: Promise<void> = this.#clock
+      .sleep(delayMs)
+      .then(() => apply(bytes))
+      .catch(() => {})
+      .finally(() => this.#late.delete(arrival))
+    this.#late.add(arrival)
+  }
+
+  /** At least one byte shorter. */
+  #tear(bytes: Uint8Array): Uint8Array {
+    return bytes.length === 0 ? bytes : bytes.subarray(0, this.#random.int(bytes.length))
   }
 
   #refused(): MillraceError<'STORAGE_UNAVAILABLE'> {
@@ -141,5 +166,39 @@ export class FaultyStorage implements StorageAdapter {
       message: `Expected an answer of the storage "${this.name}". Received an injected fault.`,
       details: { storage: this.name, reason: 'injected fault' },
     })
+  }
+}
+
+function unknownOutcome(key: string): MillraceError<'STORAGE_OUTCOME_UNKNOWN'> {
+  return new MillraceError('STORAGE_OUTCOME_UNKNOWN', {
+    message: `Expected an answer about "${key}". Received an injected fault: it may or may not have been applied.`,
+    details: { key },
+  })
+}
+
+/**
+ * A {@link FaultyStorage} over storage that can append: making a segment, and each `append`, `sync` and `seal` of it, are operations of the plan.
+ *
+ * @example
+ * const storage = new FaultySegmentStore(new MemoryStorage(), failMatching(({ method }) => method === 'sync', 'refused'))
+ * const segment = await storage.createSegment('logs/one')
+ * await segment.append(bytes)
+ * await segment.sync() // rejects STORAGE_UNAVAILABLE
+ */
+export class FaultySegmentStore extends FaultyStorage implements SegmentStore {
+  readonly #store: SegmentStore
+
+  constructor(storage: StorageAdapter & SegmentStore, plan: FaultPlan, options: FaultyStorageOptions = {}) {
+    super(storage, plan, options)
+    this.#store = storage
+  }
+
+  async createSegment(key: string, options: StorageChangeOptions = {}): Promise<SegmentWriter> {
+    let made: SegmentWriter | undefined
+    const apply = async (): Promise<void> => {
+      made = await this.#store.createSegment(key, options)
+    }
+    await this.change({ method: 'createSegment', key, signal: options.signal, apply })
+    return orderedWriter(made as SegmentWriter, (method, applied, bytes) => this.change({ method, key, bytes, apply: applied }))
   }
 }

@@ -1,14 +1,20 @@
-import type { SegmentStore, StorageAdapter } from '../storage/adapter.ts'
+import type { SegmentStore, StorageAdapter, StorageCapabilities } from '../storage/adapter.ts'
 import type { ConformanceCase } from './conformance.ts'
-import { expectCode, expectSame, failure } from './conformance.ts'
-import { bytesOf, collect } from './storage-conformance-tools.ts'
+import { expectCode, expectReason, expectSame, expectThat, failure } from './conformance.ts'
+import type { SubjectCase, SuiteOptions } from './conformance-suite.ts'
+import { conformanceSuite } from './conformance-suite.ts'
+import { bytesOf, collect, entriesOf } from './storage-conformance-tools.ts'
 
-export interface SegmentStoreConformanceOptions {
+export interface SegmentStoreConformanceOptions extends SuiteOptions<StorageAdapter & SegmentStore> {
   /** An empty store; called by each case. */
   open(): Promise<StorageAdapter & SegmentStore>
-  /** The same store, opened anew. */
+  /** The same store through another instance, while the first may still be in use. */
   reopen?(storage: StorageAdapter & SegmentStore): Promise<StorageAdapter>
   close?(storage: StorageAdapter & SegmentStore): Promise<void>
+  /** What the adapter says of itself; it decides which cases apply. Default: as much as the suite can see. */
+  readonly capabilities?: Partial<StorageCapabilities>
+  /** By name, the cases that this store is known to fail, and why: each passes for as long as it fails. */
+  readonly expectedFailures?: Readonly<Record<string, string>>
 }
 
 /**
@@ -20,8 +26,11 @@ export interface SegmentStoreConformanceOptions {
  * })
  */
 export function segmentStoreConformance(options: SegmentStoreConformanceOptions): readonly ConformanceCase[] {
-  const { reopen } = options
-  const cases: readonly { name: string; skip?: string | undefined; run(storage: StorageAdapter & SegmentStore): Promise<void> }[] = [
+  const { reopen, capabilities } = options
+  const notKept = capabilities?.durability === 'none' ? 'the storage says that it keeps nothing' : undefined
+  const oneInstance = capabilities?.multiProcess === false ? 'the storage says that no other process may use it' : undefined
+  const noReopen = reopen === undefined ? 'the storage does not outlive its instance' : undefined
+  const cases: readonly SubjectCase<StorageAdapter & SegmentStore>[] = [
     {
       name: 'appends in order, and the object is all that was appended',
       async run(storage) {
@@ -39,7 +48,7 @@ export function segmentStoreConformance(options: SegmentStoreConformanceOptions)
         await segment.seal()
         expectSame('sealed', (await storage.get('logs/one'))?.bytes, bytesOf('abcdefghijkl'))
         expectSame('a range', (await storage.get('logs/one', { range: { start: 2, end: 7 } }))?.bytes, bytesOf('cdefg'))
-        expectSame('the entry', await collect(storage.list('logs')), [{ key: 'logs/one', sizeBytes: 12 }])
+        expectSame('the entry', await entriesOf(storage, 'logs'), [{ key: 'logs/one', sizeBytes: 12 }])
       },
     },
     {
@@ -99,12 +108,12 @@ export function segmentStoreConformance(options: SegmentStoreConformanceOptions)
         await segment.seal()
         await storage.delete('logs/one')
         expectSame('the object', await storage.get('logs/one'), undefined)
-        expectSame('the entries', await collect(storage.list('')), [])
+        expectSame('the entries', await entriesOf(storage, ''), [])
       },
     },
     {
       name: 'has what was synced when it is opened anew, sealed or not',
-      skip: reopen === undefined ? 'the storage does not outlive its instance' : undefined,
+      skip: noReopen ?? notKept,
       async run(storage) {
         const open = await storage.createSegment('logs/open')
         await open.append(bytesOf('synced'))
@@ -118,17 +127,48 @@ export function segmentStoreConformance(options: SegmentStoreConformanceOptions)
         await open.seal().catch(() => {})
       },
     },
-  ]
-  return cases.map(({ name, skip, run }) => ({
-    name,
-    ...(skip === undefined ? {} : { skip }),
-    async run(): Promise<void> {
-      const storage = await options.open()
-      try {
-        await run(storage)
-      } finally {
-        await options.close?.(storage)
-      }
+    {
+      name: 'shows every instance what was synced, while the segment is open',
+      skip: noReopen ?? oneInstance,
+      async run(storage) {
+        const segment = await storage.createSegment('logs/one')
+        const other = (await reopen?.(storage)) as StorageAdapter
+        let written = ''
+        for (const part of ['a', 'bc', 'def']) {
+          await segment.append(bytesOf(part))
+          await segment.sync()
+          written += part
+          expectSame('the object', (await other.get('logs/one'))?.bytes, bytesOf(written))
+          expectSame('its entry', await entriesOf(other, ''), [{ key: 'logs/one', sizeBytes: written.length }])
+        }
+        await segment.seal()
+      },
     },
-  }))
+    {
+      name: "makes no segment when the signal has aborted, and rejects with the signal's reason",
+      async run(storage) {
+        const reason = new Error('stopped')
+        await expectReason('createSegment', () => storage.createSegment('logs/one', { signal: AbortSignal.abort(reason) }), reason)
+        expectSame('the entries', await entriesOf(storage, ''), [])
+        await (await storage.createSegment('logs/one')).seal()
+      },
+    },
+    {
+      name: 'tells when a segment was last written, and never an earlier time after a later append',
+      async run(storage) {
+        const segment = await storage.createSegment('logs/one')
+        let last = 0
+        for (let turn = 0; turn < 4; turn++) {
+          await segment.append(bytesOf('x'))
+          await segment.sync()
+          const [entry] = await collect(storage.list('logs'))
+          const time = entry?.modifiedAt ?? Number.NaN
+          expectThat('modifiedAt', time > 0 && time >= last, `a time of ${last} or later`, String(time))
+          last = time
+        }
+        await segment.seal()
+      },
+    },
+  ]
+  return conformanceSuite(cases, options)
 }

@@ -222,6 +222,8 @@ class Trial {
       codeVersion: undefined,
       idempotencyKey,
       progress: () => {},
+      metrics: () => {},
+      artifact: () => {},
     }
   }
 

@@ -1,6 +1,7 @@
-import { expectCode, expectReason, expectSame, expectThat } from './conformance.ts'
+import { expectCode, expectSame, expectThat } from './conformance.ts'
 import type { StorageCase, StorageConformanceOptions } from './storage-case.ts'
-import { bytesOf, collect } from './storage-conformance-tools.ts'
+import { whyNoRaces } from './storage-case.ts'
+import { bytesOf } from './storage-conformance-tools.ts'
 
 /** What several callers at once see of each other. */
 export function atomicityCases(options: StorageConformanceOptions): readonly StorageCase[] {
@@ -19,6 +20,7 @@ export function atomicityCases(options: StorageConformanceOptions): readonly Sto
     },
     {
       name: 'lets exactly one of many concurrent creates win',
+      skip: whyNoRaces(options),
       async run(storage) {
         for (let round = 0; round < 10; round++) {
           const key = `race/${round}`
@@ -62,39 +64,3 @@ export function atomicityCases(options: StorageConformanceOptions): readonly Sto
     },
   ]
 }
-
-/** What an aborted call does. */
-export const abortCases: readonly StorageCase[] = [
-  {
-    name: "rejects with the signal's reason when it has aborted, and changes nothing",
-    async run(storage) {
-      await storage.put('there', bytesOf('old'))
-      const reason = new Error('stopped')
-      const signal = AbortSignal.abort(reason)
-      await expectReason('get', () => storage.get('there', { signal }), reason)
-      await expectReason('put', () => storage.put('there', bytesOf('new'), { signal }), reason)
-      await expectReason('putIfAbsent', () => storage.putIfAbsent('new', bytesOf('new'), { signal }), reason)
-      await expectReason('delete', () => storage.delete('there', { signal }), reason)
-      await expectReason('list', () => collect(storage.list('', { signal })), reason)
-      expectSame('the entries', await collect(storage.list('')), [{ key: 'there', sizeBytes: 3 }])
-      expectSame('the object', (await storage.get('there'))?.bytes, bytesOf('old'))
-    },
-  },
-  {
-    name: 'stops a list that is aborted under way',
-    async run(storage) {
-      for (const key of ['a', 'b', 'c']) await storage.put(key, bytesOf(key))
-      const stop = new AbortController()
-      const reason = new Error('stopped')
-      const seen: string[] = []
-      const work = async (): Promise<void> => {
-        for await (const { key } of storage.list('', { signal: stop.signal })) {
-          seen.push(key)
-          stop.abort(reason)
-        }
-      }
-      await expectReason('the list', work, reason)
-      expectSame('what was listed', seen, ['a'])
-    },
-  },
-]

@@ -1,6 +1,6 @@
-import { expectCode, expectSame } from './conformance.ts'
+import { expectCode, expectSame, expectThat } from './conformance.ts'
 import type { StorageCase, StorageConformanceOptions } from './storage-case.ts'
-import { bytesOf, collect } from './storage-conformance-tools.ts'
+import { bytesOf, collect, entriesOf, keysOf } from './storage-conformance-tools.ts'
 
 const goodKeys = [
   'a',
@@ -70,7 +70,7 @@ export function keyCases(options: StorageConformanceOptions): readonly StorageCa
           await expectCode(`list after ${shown}`, () => collect(storage.list('', { after: key })), 'STORAGE_INVALID_KEY')
           if (key !== '') await expectCode(`list of ${shown}`, () => collect(storage.list(key)), 'STORAGE_INVALID_KEY')
         }
-        expectSame('the entries', await collect(storage.list('')), [])
+        expectSame('the entries', await entriesOf(storage, ''), [])
       },
     },
     {
@@ -86,6 +86,25 @@ export function keyCases(options: StorageConformanceOptions): readonly StorageCa
         }
         expectSame('the child', (await storage.get('q/child'))?.bytes, bytesOf('child'))
         expectSame('the object', (await storage.get('p'))?.bytes, bytesOf('p'))
+      },
+    },
+    {
+      name: 'refuses one of a key and those below it when they are created at once',
+      skip: options.racedFolderIsRefused === false ? 'the store has no folders, and cannot tell such writers apart' : undefined,
+      async run(storage) {
+        for (let round = 0; round < 20; round++) {
+          const folder = `raced/${round}`
+          const keys = [folder, `${folder}/child`, `${folder}/child-too`, `${folder}/deep/child`]
+          const ordered = round % 2 === 0 ? keys : [...keys].reverse()
+          const outcomes = await Promise.allSettled(ordered.map((key) => storage.putIfAbsent(key, bytesOf(key))))
+          const created = ordered.filter((_, index) => outcomes[index]?.status === 'fulfilled').sort()
+          for (const outcome of outcomes) {
+            if (outcome.status === 'rejected') await expectCode('a loser', () => Promise.reject(outcome.reason), 'STORAGE_INVALID_KEY')
+          }
+          expectThat('the keys that were created', !created.includes(folder) || created.length === 1, 'one side', created.join(' '))
+          const there = (await keysOf(storage, 'raced')).filter((key) => key === folder || key.startsWith(`${folder}/`))
+          expectSame('the keys that are there', there, created)
+        }
       },
     },
     {

@@ -38,6 +38,7 @@ export async function trainDenseNetwork(training: DenseTraining): Promise<Traine
     const loss = await loop.epoch(epoch)
     const validationLoss = data.validation.rowCount > 0 ? await loop.validationLoss(epoch) : undefined
     history.push(validationLoss === undefined ? { epoch, loss } : { epoch, loss, validationLoss })
+    context.metrics(validationLoss === undefined ? { loss } : { loss, validationLoss }, epoch)
     context.logger.debug(`Epoch ${epoch} of ${options.epochs}`, { epoch, loss, validationLoss })
     if (options.patience === null || validationLoss === undefined) continue
     if (validationLoss < best.validationLoss) best = { epoch, validationLoss, weights: loop.weights.slice() }

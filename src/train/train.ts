@@ -22,7 +22,8 @@ export interface TrainOptions {
  * Trains the learner on the training part, with the validation part for early stopping, and stores the model. What flows on is a
  * reference: its digest, and the stored bytes when somebody opens it.
  *
- * The same learner, version, parameters, data and seed give the same model; the test part is never read.
+ * The same learner, version, parameters, data and seed give the same model; the test part is never read. The figures of each epoch are kept as
+ * metrics of the run, as the epoch ends.
  *
  * @throws {@link MillraceError} `SPLIT_EMPTY` when there is no row to train on, `LABEL_INVALID`, `FEATURE_INVALID`, `VALUE_NOT_JSON` for a
  * model whose `json` is none, and what the learner throws, such as `TRAINING_DIVERGED`.
@@ -58,13 +59,20 @@ export function train<F extends Flow & SplitPart & PreparedPart>(options: TrainO
       }
       const { signal, logger, clock, storage } = context
       const random = seed === undefined ? context.random : createRandom(seed)
+      /** Epochs whose figures the learner told itself. */
+      const told = new Set<number>()
       const learned = await learner.learn(data, {
         signal,
         logger,
         clock,
         random,
         progress: (done, total, unit, fields) => context.progress(done, total, unit, fields),
+        metrics: (values, step) => {
+          if (step !== undefined) told.add(step)
+          context.metrics(values, step)
+        },
       })
+      for (const { epoch, ...figures } of learned.history) if (!told.has(epoch)) context.metrics(figures, epoch)
       checkJson(learner, learned.model)
       const model = await storeModel(storage, learned.model, [learner.loader], { signal })
       const { history } = learned

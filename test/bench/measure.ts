@@ -19,6 +19,20 @@ export interface Benchmark {
   prepare(): Promise<readonly Case[]> | readonly Case[]
 }
 
+/** A benchmark of processes and servers, which makes its own table. */
+export interface ReportingBenchmark {
+  readonly name: string
+  readonly what: string
+  report(): Promise<Report>
+}
+
+export interface Report {
+  /** The first row is the heading. */
+  readonly rows: readonly (readonly string[])[]
+  /** What is written as JSON. */
+  readonly results: unknown
+}
+
 export interface Measured {
   readonly name: string
   readonly rows: number

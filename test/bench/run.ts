@@ -4,11 +4,12 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { aucBenchmark } from './auc.ts'
 import { densePredictBenchmark } from './dense-predict.ts'
-import type { Measured } from './measure.ts'
+import type { Benchmark, Measured, Report, ReportingBenchmark } from './measure.ts'
 import { measure } from './measure.ts'
+import { registryBenchmark } from './registry/registry.ts'
 import { schemaBenchmark } from './schema.ts'
 
-const benchmarks = [schemaBenchmark, aucBenchmark, densePredictBenchmark]
+const benchmarks: readonly (Benchmark | ReportingBenchmark)[] = [schemaBenchmark, aucBenchmark, densePredictBenchmark, registryBenchmark]
 const folder = join('.millrace', 'bench')
 
 const [name] = process.argv.slice(2)
@@ -20,15 +21,24 @@ else if (chosen === undefined) {
   )
   process.exitCode = 2
 } else {
-  const { what, peer } = chosen
+  const { what } = chosen
   console.log(`${chosen.name}: ${what}\n`)
-  const results = (await chosen.prepare()).map(measure)
-  printTable([['case', 'ours', 'rows/s', peer, 'rows/s', 'ratio', 'quartiles'], ...results.map(rowOf)])
+  const { rows, results } = 'report' in chosen ? await chosen.report() : await compare(chosen)
+  printTable(rows)
   await mkdir(folder, { recursive: true })
   const path = join(folder, `${chosen.name}.json`)
   const machine = { node: process.version, processor: cpus()[0]?.model ?? 'unknown', processors: cpus().length }
-  await writeFile(path, `${JSON.stringify({ name: chosen.name, what, peer, time: new Date().toISOString(), machine, results }, null, 2)}\n`)
-  console.log(`\nRatio: the peer's time over ours, medians of ${results[0]?.rounds} rounds. Written to ${path}.`)
+  await writeFile(path, `${JSON.stringify({ name: chosen.name, what, time: new Date().toISOString(), machine, results }, null, 2)}\n`)
+  console.log(`\nWritten to ${path}.`)
+}
+
+async function compare({ peer, prepare }: Benchmark): Promise<Report> {
+  const measured = (await prepare()).map(measure)
+  const note = [`Ratio: the peer's time over ours, medians of ${measured[0]?.rounds} rounds.`]
+  return {
+    rows: [['case', 'ours', 'rows/s', peer, 'rows/s', 'ratio', 'quartiles'], ...measured.map(rowOf), note],
+    results: { peer, measured },
+  }
 }
 
 function rowOf({ name, rows, oursMs, peerMs, ratio }: Measured): readonly string[] {
@@ -53,7 +63,7 @@ function rate(rows: number, ms: number): string {
 }
 
 function printTable(rows: readonly (readonly string[])[]): void {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row.length < 2 ? 0 : (row[column] ?? '').length))))
   for (const row of rows) {
     console.log(row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  '))
   }

@@ -14,6 +14,8 @@ import { sourceExamples } from './support/source-examples.ts'
 
 /** Examples that cannot run here, each with its reason; they are type-checked all the same. */
 const onlyCompiled: Readonly<Record<string, string>> = {
+  S3Storage: 'needs a server; test/services runs it on three',
+  checkS3: 'needs a server; test/services runs it on two',
   IndexedDbStorage: 'needs the IndexedDB of a browser; test/browser runs it',
   nodeHandler: 'listens on a fixed port',
   openBackend: 'starts the one engine of tfjs, which test/unit/tfjs does; here it would stay up for other examples',

@@ -47,7 +47,7 @@ describe('the guides', () => {
 
   it('have code that compiles', () => {
     expect(compile(run.map(({ path }) => path))).toEqual([])
-  })
+  }, 120_000)
 
   describe.each(run.filter(({ text }) => !isTest(text)))('$name', ({ path, prints }) => {
     it('prints what it says', async () => {

@@ -4,9 +4,12 @@ import { folderCollision, foldersOf } from '../key.ts'
 import type { DirectorySync } from './directory-sync.ts'
 import { codeOf, isAbsent } from './file-faults.ts'
 import type { FileStatus, FileSystem } from './file-system.ts'
-import { objectFileName } from './layout.ts'
+import { isListed, objectFileName } from './layout.ts'
 
 const folderMode = 0o700
+
+/** Several folders may be emptied and removed while a write looks for its place. */
+const placeAttempts = 5
 
 /** The folders below the root: made durably, and never followed through a symbolic link. */
 export class Folders {
@@ -43,9 +46,16 @@ export class Folders {
     return path
   }
 
-  /** Somebody removed them: what is known of the folders of a key is forgotten. */
-  forget(key: string): void {
-    for (const folder of foldersOf(key)) this.#durable.delete(folder)
+  /** Works in the folder of a key, made first, and again when somebody removes it in between, or puts an object in its place. */
+  async inPlace<Result>(key: string, work: (folder: string) => Promise<Result>): Promise<Result> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await work(await this.make(key))
+      } catch (error) {
+        if (!isAbsent(error) || attempt === placeAttempts) throw error
+        for (const folder of foldersOf(key)) this.#durable.delete(folder)
+      }
+    }
   }
 
   /** False when the folder that a key lies in is not there. @throws `STORAGE_CORRUPT` when a symbolic link is on the way. */
@@ -76,13 +86,25 @@ export class Folders {
     return (await this.status(join(path, objectFileName))) === undefined ? 'folder' : 'object-folder'
   }
 
-  /** Removes a folder with nothing but empty folders in it; false when there is more. */
+  /**
+   * For a writer whose temporary is in the folder of a key: an object that is kept as a folder may have come in the place of one that was still empty. None
+   * can any more, now that it is not.
+   */
+  async refuseObjects(key: string): Promise<void> {
+    await Promise.all(
+      foldersOf(key).map(async (folder) => {
+        if ((await this.status(join(this.pathOf(folder), objectFileName))) !== undefined) throw folderCollision(key, folder)
+      }),
+    )
+  }
+
+  /** Removes a folder with nothing but empty folders in it; false when there is more, such as a temporary that is about to be written. */
   async removeEmpty(key: string): Promise<boolean> {
     this.#durable.delete(key)
     const path = this.pathOf(key)
     try {
       for (const entry of await this.#files.readdir(path)) {
-        if (!entry.isDirectory() || !(await this.removeEmpty(`${key}/${entry.name}`))) return false
+        if (!entry.isDirectory() || !isListed(entry.name) || !(await this.removeEmpty(`${key}/${entry.name}`))) return false
       }
       await this.#files.rmdir(path)
       return true
@@ -115,20 +137,36 @@ export class Folders {
   }
 }
 
-/** Makes the root and its parents, each synced in its own parent, and returns its real path. */
+/**
+ * Makes the root and its parents, and returns its real path. All names on the way are synced, also those that were there: another process may have made them
+ * and been killed before it came to that. Once the root holds something, somebody has.
+ */
 export async function makeRoot(path: string, files: FileSystem, directorySync: DirectorySync): Promise<string> {
+  await makeFolders(path, files)
+  const root = await files.realpath(path)
+  if ((await files.readdir(root)).some(({ name }) => isListed(name))) return root
+  for (let folder = root; dirname(folder) !== folder; folder = dirname(folder)) {
+    try {
+      await directorySync.sync(dirname(folder))
+    } catch (error) {
+      // A folder of the system's, which is not ours to read or cannot be synced, was not made by any of us.
+      if (!['EACCES', 'EPERM', 'EINVAL', 'ENOTSUP'].includes(codeOf(error))) throw error
+    }
+  }
+  return root
+}
+
+async function makeFolders(path: string, files: FileSystem): Promise<void> {
   try {
-    return await files.realpath(path)
+    await files.realpath(path)
+    return
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error
   }
-  const parent = dirname(path)
-  await makeRoot(parent, files, directorySync)
+  await makeFolders(dirname(path), files)
   try {
     await files.mkdir(path, folderMode)
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error
   }
-  await directorySync.sync(parent)
-  return await files.realpath(path)
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { mapConcurrently } from '../../core/concurrency.ts'
 import type { StoredEntry } from '../adapter.ts'
 import { isAbsent } from './file-faults.ts'
-import type { DirectoryEntry, FileSystem } from './file-system.ts'
+import type { DirectoryEntry, FileStatus, FileSystem } from './file-system.ts'
 import { isListed, objectFileName } from './layout.ts'
 
 const statusesAtOnce = 16
@@ -32,12 +32,12 @@ export async function* listObjects(
     const batch = items.slice(start, start + size)
     start += size
     size = Math.min(largestBatch, size * 2)
-    const sizes = await mapConcurrently(batch, statusesAtOnce, (item) => sizeOf(files, join(path, item.name), item.isDirectory))
+    const statuses = await mapConcurrently(batch, statusesAtOnce, (item) => statusOf(files, join(path, item.name), item.isDirectory))
     for (const [index, { name, isDirectory }] of batch.entries()) {
       const key = `${prefix}${name}`
-      const sizeBytes = sizes[index]
-      if (sizeBytes !== undefined) {
-        if (after === undefined || key > after) yield { key, sizeBytes }
+      const status = statuses[index]
+      if (status !== undefined) {
+        if (after === undefined || key > after) yield { key, sizeBytes: status.size, modifiedAt: Math.floor(status.mtimeMs) }
       } else if (isDirectory) {
         yield* listObjects(files, join(path, name), `${key}/`, after)
       }
@@ -57,7 +57,7 @@ async function itemsOf(files: FileSystem, path: string, prefix: string, after: s
     // Only names such as `a-b` and `a.b` come between `a` and `a/`; else it makes no difference yet what the directory is.
     const next = entries[index + 1]?.name ?? ''
     const matters = isDirectory && (next.startsWith(`${name}-`) || next.startsWith(`${name}.`))
-    const isFolder = isDirectory && !(matters && (await sizeOf(files, join(path, name), true)) !== undefined)
+    const isFolder = isDirectory && !(matters && (await statusOf(files, join(path, name), true)) !== undefined)
     return { name, isDirectory, order: isFolder ? `${name}/` : name }
   })
   return items.sort((left, right) => (left.order < right.order ? -1 : 1))
@@ -79,10 +79,10 @@ async function readDirectory(files: FileSystem, path: string): Promise<readonly 
 }
 
 /** Undefined for a folder, and for what was deleted since the folder around it was read. A directory with an object file in it is an object, where there are no hard links. */
-async function sizeOf(files: FileSystem, path: string, isDirectory: boolean): Promise<number | undefined> {
+async function statusOf(files: FileSystem, path: string, isDirectory: boolean): Promise<FileStatus | undefined> {
   try {
     const status = await files.lstat(isDirectory ? join(path, objectFileName) : path)
-    return status.isDirectory() ? undefined : status.size
+    return status.isDirectory() ? undefined : status
   } catch (error) {
     if (isAbsent(error)) return undefined
     throw error

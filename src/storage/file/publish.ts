@@ -14,7 +14,7 @@ export interface PublishContext {
   readonly folders: Folders
   readonly directorySync: DirectorySync
   /** Waits before another try where the platform refuses to rename over an open file; rejects after the last one. */
-  readonly retryRename: <Result>(work: () => Promise<Result>) => Promise<Result>
+  readonly retryRename: (work: () => Promise<void>) => Promise<void>
 }
 
 /** Meeting a folder that is being emptied, or an object that is being deleted, this often is no coincidence. */
@@ -42,6 +42,7 @@ export async function publishIfAbsent(context: PublishContext, temporary: string
 export async function publishOver(context: PublishContext, temporary: string, key: string): Promise<void> {
   const { files, folders, directorySync } = context
   const target = folders.pathOf(key)
+  await folders.refuseObjects(key)
   for (let attempt = 1; ; attempt++) {
     try {
       await context.retryRename(() => files.rename(temporary, target))
@@ -85,6 +86,7 @@ async function publishFolder(context: PublishContext, temporary: string, key: st
   const { files, folders, directorySync } = context
   const target = folders.pathOf(key)
   const folder = join(dirname(temporary), temporaryName())
+  await folders.refuseObjects(key)
   try {
     await files.mkdir(folder, 0o700)
     await files.rename(temporary, join(folder, objectFileName))

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { inputOutputError } from './file-faults.ts'
 import type { FileSystem, OpenFile } from './file-system.ts'
 import { openFlags } from './file-system.ts'
-import { objectFileName, temporaryName } from './layout.ts'
+import { objectFileName, temporaryName, temporaryOwner } from './layout.ts'
 
 /** Writes all of the bytes: one call may write a part of them without an error. */
 export async function writeFully(file: OpenFile, bytes: Uint8Array, position: number): Promise<void> {
@@ -44,6 +44,10 @@ export async function removeTemporary(files: FileSystem, path: string): Promise<
     } catch (error) {
       if ((error as { readonly code?: unknown }).code === 'ENOENT') return
       await files.unlink(join(path, objectFileName)).catch(() => {})
+      // After a loss of power a folder may be back under the name that it was staged with, while others had begun to write in it under its final one.
+      for (const { name } of attempt === 0 ? [] : await files.readdir(path).catch(() => [])) {
+        if (temporaryOwner(name) !== undefined) await removeTemporary(files, join(path, name))
+      }
       const removed = await files.rmdir(path).then(
         () => true,
         () => false,

@@ -17,13 +17,14 @@ export class Connection {
 
   /** What idb-keyval works with: a store in a transaction of its own that is acknowledged when it is on the device. */
   readonly useStore: UseStore = async (mode, callback) => {
+    const opened = this.open()
     let store: IDBObjectStore
     try {
-      store = storeOf(await this.open(), mode)
+      store = storeOf(await opened, mode)
     } catch (error) {
-      // The browser, or another tab's versionchange, closed the connection without our doing.
+      // The browser, or another tab's versionchange, closed the connection without our doing. Another call may have opened it again since.
       if (!isNamed(error, 'InvalidStateError')) throw error
-      this.#database = undefined
+      if (this.#database === opened) this.#database = undefined
       store = storeOf(await this.open(), mode)
     }
     return await callback(store)

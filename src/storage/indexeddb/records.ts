@@ -2,6 +2,8 @@
 
 export interface EntryRecord {
   readonly sizeBytes: number
+  /** By the clock of whoever wrote it. */
+  readonly modifiedAt: number
   /** A segment's bytes are in so many parts, one for each append; undefined for an object in one piece. */
   readonly parts?: number
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../../core/clock.ts'
 import type { SegmentWriter } from '../adapter.ts'
 import { unavailable } from '../faults.ts'
 import type { EntryRecord } from './records.ts'
@@ -10,14 +11,16 @@ export type Change = (key: string, work: (store: IDBObjectStore, abort: (fault: 
 export class IndexedDbSegmentWriter implements SegmentWriter {
   readonly key: string
   readonly #change: Change
+  readonly #clock: Clock
   #sizeBytes = 0
   #parts = 0
   #sealed = false
   #last: Promise<void> = Promise.resolve()
 
-  constructor(key: string, change: Change) {
+  constructor(key: string, change: Change, clock: Clock) {
     this.key = key
     this.#change = change
+    this.#clock = clock
   }
 
   get sizeBytes(): number {
@@ -28,13 +31,18 @@ export class IndexedDbSegmentWriter implements SegmentWriter {
     this.#assertOpen()
     const copy = new Uint8Array(bytes)
     const done = this.#last.then(async () => {
-      const entry: EntryRecord = { sizeBytes: this.#sizeBytes + copy.length, parts: this.#parts + 1 }
+      const entry: EntryRecord = { sizeBytes: this.#sizeBytes + copy.length, modifiedAt: this.#clock.now(), parts: this.#parts + 1 }
       await this.#change(this.key, (store, abort) => {
         const known = store.getKey(entryKey(this.key))
         known.onsuccess = () => {
           if (known.result === undefined) return abort(unavailable(this.key, new Error('the segment was deleted')))
-          store.put(copy, partKey(this.key, entry.parts as number))
-          store.put(entry, entryKey(this.key))
+          try {
+            store.put(copy, partKey(this.key, entry.parts as number))
+            store.put(entry, entryKey(this.key))
+          } catch (error) {
+            // Thrown out of an event handler it would only be seen as an abort.
+            abort(error)
+          }
         }
       })
       this.#sizeBytes = entry.sizeBytes

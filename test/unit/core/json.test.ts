@@ -110,6 +110,12 @@ describe('canonicalJson', () => {
     expect(faultOf(value)).toEqual({ path, received })
   })
 
+  it('refuses what nests more than 500 levels, and does not exhaust the stack for it', () => {
+    const nested = (levels: number): unknown => JSON.parse(`${'['.repeat(levels)}1${']'.repeat(levels)}`)
+    expect(canonicalJson(nested(500))).toHaveLength(1001)
+    for (const levels of [501, 100_000]) expect(faultOf(nested(levels))?.received).toBe('more than 500 levels')
+  })
+
   it('refuses a cycle, and takes one object in two places', () => {
     const loop: Record<string, unknown> = {}
     loop.a = [loop]

@@ -116,7 +116,7 @@ describe('writeDataset', () => {
     let under = 0
     let most = 0
     const storage = new MemoryStorage()
-    const slow = Object.assign(Object.create(storage) as MemoryStorage, {
+    const slow = Object.assign(new MemoryStorage(), {
       putIfAbsent: async (...args: Parameters<MemoryStorage['putIfAbsent']>): Promise<void> => {
         most = Math.max(most, ++under)
         await new Promise((resolve) => setTimeout(resolve, 1))
@@ -145,7 +145,7 @@ describe('writeDataset', () => {
 
   it('fails with what the storage or the batches throw, and rejects with the reason of an abort', async () => {
     const storage = new MemoryStorage()
-    const failing = Object.assign(Object.create(storage) as MemoryStorage, { putIfAbsent: () => Promise.reject(new Error('disk')) })
+    const failing = Object.assign(new MemoryStorage(), { putIfAbsent: () => Promise.reject(new Error('disk')) })
     await expect(writeDataset(failing, bigTypes, bigBatches(bigRows))).rejects.toThrow('disk')
     const broken = (function* () {
       yield bigBatch(0, 10)

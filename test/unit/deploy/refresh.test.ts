@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { batchOf } from '../../../src/data/build-batch.ts'
 import { Deployment } from '../../../src/deploy/deployment.ts'
 import type { DeploymentEvent } from '../../../src/deploy/deployment-event.ts'
-import type { Registry } from '../../../src/registry/registry.ts'
+import { Registry } from '../../../src/registry/registry.ts'
 import { MemoryStorage } from '../../../src/storage/memory.ts'
 import { MemoryLog, name, registryOf, TamperedLoader } from '../../fixtures/deploy/serving.ts'
 import { flightColumns, flightPackage } from '../../fixtures/model/flights.ts'
@@ -189,5 +189,36 @@ describe('closing', () => {
     await refresh
     expect(loader.open).toBe(0)
     expect(events.at(-1)?.type).toBe('deployment-closed')
+  })
+})
+
+describe('a deployment with a name', () => {
+  it('tells the registry where its versions are at work, the first and those that it changes to', async () => {
+    const registry = await registryOf(2)
+    const deployment = await Deployment.open({ registry, model: name, alias, name: 'checkout-api' })
+    await registry.setAlias(name, alias, 2)
+    await deployment.refresh()
+    await deployment.close()
+    for (const version of [1, 2])
+      expect((await registry.lineage(name, version)).deployments).toMatchObject([{ deployment: 'checkout-api', by: null }])
+    await (await Deployment.open({ registry, model: name, alias })).close()
+    expect((await registry.lineage(name, 2)).deployments).toHaveLength(1)
+  })
+
+  it('serves on, and says so, when the registry cannot be told', async () => {
+    const registry = await registryOf()
+    const lost = new Error('lost')
+    const deaf = new (class extends Registry {
+      override recordDeployment(): Promise<void> {
+        return Promise.reject(lost)
+      }
+    })({ storage: new MemoryStorage() })
+    await deaf.importModel(registry.exportModel(name), { aliases: true })
+    const deployment = await Deployment.open({ registry: deaf, model: name, alias, name: 'checkout-api' })
+    const events: DeploymentEvent[] = []
+    deployment.on((event) => events.push(event))
+    expect((await deployment.predict([flight])).version).toBe(1)
+    await deployment.close()
+    expect(events[0]).toMatchObject({ type: 'record-failed', version: 1, error: lost })
   })
 })

@@ -1,4 +1,4 @@
-import { blobKey, MemoryStorage, putBlob } from 'millrace/storage'
+import { blobKey, getBlob, MemoryStorage, putBlob } from 'millrace/storage'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { BlobVerifier } from '../../../src/pipeline/blob-verifier.ts'
 import { decodeChunkList } from '../../../src/storage/chunk-list.ts'
@@ -15,6 +15,12 @@ describe('BlobVerifier', () => {
     await storage.put(key, bytes)
   }
 
+  async function keysOf(prefix: string): Promise<string[]> {
+    const keys: string[] = []
+    for await (const { key } of storage.list(prefix)) keys.push(key)
+    return keys
+  }
+
   it('finds sound blobs sound, and a missing one among them', async () => {
     const digests = [await putBlob(storage, Uint8Array.of(1)), await putBlob(storage, new Uint8Array(0))]
     expect(await new BlobVerifier(storage).verify(digests)).toBe('intact')
@@ -26,15 +32,15 @@ describe('BlobVerifier', () => {
     expect(await new BlobVerifier(storage).verify(['../../etc/passwd'])).toBe('corrupt')
   })
 
-  it('deletes a corrupt blob, so that the next to make it can write it', async () => {
+  it('takes a corrupt blob out of use, so that the next to make it can write it', async () => {
     const bytes = Uint8Array.of(1, 2, 3)
     const digest = await putBlob(storage, bytes)
     await flip(blobKey(digest), 1)
     const verifier = new BlobVerifier(storage)
     expect(await verifier.verify([digest])).toBe('corrupt')
-    expect(await storage.get(blobKey(digest))).toBeUndefined()
     await putBlob(storage, bytes)
     expect(await verifier.verify([digest])).toBe('intact')
+    expect(await getBlob(storage, digest)).toEqual(bytes)
   })
 
   it('keeps a blob that only one reading found corrupt', async () => {
@@ -52,7 +58,35 @@ describe('BlobVerifier', () => {
     expect(await glitching.get(blobKey(digest))).toBeDefined()
   })
 
-  it('verifies the chunks of a large blob, and deletes only the corrupt one', async () => {
+  it('leaves alone what another process stored anew meanwhile', async () => {
+    const bytes = Uint8Array.of(1, 2, 3)
+    const digest = await putBlob(storage, bytes)
+    await flip(blobKey(digest), 1)
+    let readings = 0
+    class RacingStorage extends MemoryStorage {
+      override async get(...call: Parameters<MemoryStorage['get']>): ReturnType<MemoryStorage['get']> {
+        const object = await storage.get(...call)
+        // The other one finds it and heals it after our second reading.
+        if (call[0] === blobKey(digest) && ++readings === 2) {
+          await new BlobVerifier(storage).verify([digest])
+          await putBlob(storage, bytes)
+        }
+        return object
+      }
+      override putIfAbsent(...call: Parameters<MemoryStorage['putIfAbsent']>): Promise<void> {
+        return storage.putIfAbsent(...call)
+      }
+      override delete(...call: Parameters<MemoryStorage['delete']>): Promise<void> {
+        return storage.delete(...call)
+      }
+    }
+    await new BlobVerifier(new RacingStorage()).verify([digest])
+    expect(readings).toBeGreaterThan(1)
+    expect(await getBlob(storage, digest)).toEqual(bytes)
+    expect(await new BlobVerifier(storage).verify([digest])).toBe('intact')
+  })
+
+  it('verifies the chunks of a large blob, and takes only the corrupt one out of use', async () => {
     const bytes = new Uint8Array(8 * 1024 * 1024 + 10).fill(7)
     const digest = await putBlob(storage, bytes)
     expect(await new BlobVerifier(storage).verify([digest])).toBe('intact')
@@ -60,9 +94,9 @@ describe('BlobVerifier', () => {
     const [first, second] = (list?.chunks ?? []) as [string, string]
     await flip(blobKey(second), 5)
     expect(await new BlobVerifier(storage).verify([digest])).not.toBe('intact')
-    expect(await storage.get(blobKey(second))).toBeUndefined()
-    expect(await storage.get(blobKey(first))).toBeDefined()
     await putBlob(storage, bytes)
+    expect(await keysOf(`blobs/${second.slice(0, 2)}`)).toContain(`${blobKey(second)}-1`)
+    expect(await keysOf(`blobs/${first.slice(0, 2)}`)).not.toContain(`${blobKey(first)}-1`)
     expect(await new BlobVerifier(storage).verify([digest])).toBe('intact')
   })
 

@@ -194,48 +194,6 @@ describe('a long row of conditions beside a stage that fails', () => {
   })
 })
 
-describe('resuming', () => {
-  it('runs again only what failed and what comes after it', async () => {
-    const storage = new MemoryStorage()
-    let isBroken = true
-    const first = counted('first', () => 1)
-    const second = counted('second', (value: number) => {
-      if (isBroken) throw new Error('not yet')
-      return value + 1
-    })
-    const third = counted('third', (value: number) => value + 1)
-    const pipeline = new Pipeline('p').pipe(first.stage).pipe(second.stage).pipe(third.stage)
-    await runFailure(pipeline.run({ storage, id: 'night' }))
-    isBroken = false
-    const run = await pipeline.run({ storage, resume: 'night' })
-    expect(run.output).toBe(3)
-    expect([first.runs(), second.runs(), third.runs()]).toEqual([1, 2, 1])
-    expect(run.record).toMatchObject({
-      resumes: 'night',
-      stages: [{ outcome: 'cached', from: 'night' }, { reason: 'did not finish before' }, { reason: 'first run' }],
-    })
-  })
-
-  it('goes on with the seed of the run that it resumes', async () => {
-    const storage = new MemoryStorage()
-    const draw = counted('draw', (_, { random }) => random.next())
-    const pipeline = new Pipeline('p').pipe(draw.stage)
-    await pipeline.run({ storage, id: 'night', seed: 99 })
-    const run = await pipeline.run({ storage, resume: 'night' })
-    expect(run.record.seed).toBe(99)
-    expect(draw.runs()).toBe(1)
-  })
-
-  it('rejects a run that is not there, or of another pipeline', async () => {
-    const storage = new MemoryStorage()
-    await new Pipeline('other').run({ storage, id: 'other-run' })
-    const pipeline = new Pipeline('p').pipe(stage('one', () => 1))
-    expect(MillraceError.is(await rejectionOf(pipeline.run({ storage, resume: 'none' })), 'RUN_NOT_FOUND')).toBe(true)
-    expect(MillraceError.is(await rejectionOf(pipeline.run({ storage, resume: 'Not/An Id' })), 'RUN_NOT_FOUND')).toBe(true)
-    expect(MillraceError.is(await rejectionOf(pipeline.run({ storage, resume: 'other-run' })), 'ARGUMENT_INVALID')).toBe(true)
-  })
-})
-
 describe('retries', () => {
   const flaky = (failures: number, retries: number) => {
     let left = failures

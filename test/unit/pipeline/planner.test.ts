@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { MillraceError } from 'millrace/core'
-import type { NodeState, PlannedNode } from 'millrace/pipeline'
+import type { Decided, NodeState, PlannedNode, PlannerEvent } from 'millrace/pipeline'
 import { Planner } from 'millrace/pipeline'
 import { describe, expect, it } from 'vitest'
 
@@ -35,13 +35,61 @@ const choices = fc.infiniteStream(
   }),
 )
 
+/**
+ * What the states must be after these events, by the rules alone: nothing is remembered but what happened, and the rules are applied in any order until
+ * none of them changes anything.
+ */
+function modelStates(
+  nodes: readonly PlannedNode[],
+  failFast: boolean,
+  events: readonly PlannerEvent[],
+): Readonly<Record<string, NodeState>> {
+  const states = new Map<string, NodeState>(nodes.map(({ id }) => [id, 'pending']))
+  const answers = new Map<string, boolean>()
+  const settle = (): void => {
+    for (let isChanged = true; isChanged; ) {
+      isChanged = false
+      // Backwards, so that it is not the order that makes it right.
+      for (const { id, inputs, conditions } of [...nodes].reverse()) {
+        if (states.get(id) !== 'pending') continue
+        const before = [...inputs, ...conditions].map((each) => states.get(each) as NodeState)
+        const isExcluded = conditions.some((each) => answers.get(each) === false)
+        const isLost = before.some((state) => state === 'failed' || state === 'abandoned')
+        const isOpen = before.some((state) => state === 'pending' || state === 'ready' || state === 'running')
+        if (!isExcluded && !isLost && isOpen) continue
+        states.set(id, isExcluded ? 'skipped' : isLost ? 'abandoned' : 'ready')
+        isChanged = true
+      }
+    }
+  }
+  const giveUp = (): void => {
+    for (const [id, state] of states) if (state === 'pending' || state === 'ready') states.set(id, 'abandoned')
+  }
+  settle()
+  for (const event of events) {
+    if (event.type === 'cancelled') giveUp()
+    else {
+      states.set(event.id, event.type === 'started' ? 'running' : event.type === 'stopped' ? 'abandoned' : event.type)
+      if (event.type === 'succeeded' && event.holds !== undefined) answers.set(event.id, event.holds)
+      if (event.type === 'failed' && failFast) giveUp()
+      else settle()
+    }
+  }
+  return Object.fromEntries(states)
+}
+
 /** Drives a planner to its end by the choices, checking what must hold at every step. */
 function drive(
   nodes: readonly PlannedNode[],
   failFast: boolean,
   stream: Iterator<Choice>,
-): { readonly planner: Planner; readonly started: string[]; readonly told: string[] } {
+): { readonly planner: Planner; readonly started: string[]; readonly told: string[]; readonly events: PlannerEvent[] } {
   const planner = new Planner(nodes, { failFast })
+  const events: PlannerEvent[] = []
+  const apply = (event: PlannerEvent): readonly Decided[] => {
+    events.push(event)
+    return planner.apply(event)
+  }
   const byId = new Map(nodes.map((each) => [each.id, each]))
   const started: string[] = []
   const told: string[] = []
@@ -53,7 +101,7 @@ function drive(
     const { ready, running } = planner
     if (end === 'cancel') {
       isOver = true
-      for (const { id } of planner.apply({ type: 'cancelled' })) told.push(id)
+      for (const { id } of apply({ type: 'cancelled' })) told.push(id)
       continue
     }
     if (ready.length > 0 && (end === 'wait' || running.length === 0)) {
@@ -62,7 +110,7 @@ function drive(
       for (const before of [...(byId.get(id)?.inputs ?? []), ...(byId.get(id)?.conditions ?? [])]) {
         expect(['succeeded', 'cached', 'skipped']).toContain(planner.state(before))
       }
-      planner.apply({ type: 'started', id })
+      apply({ type: 'started', id })
       started.push(id)
       continue
     }
@@ -73,9 +121,9 @@ function drive(
       end === 'holds' || end === 'does not hold' || end === 'wait'
         ? ({ type: 'succeeded', id, ...(end === 'wait' ? {} : { holds: end === 'holds' }) } as const)
         : ({ type: end, id } as const)
-    for (const decided of planner.apply(event)) told.push(decided.id)
+    for (const decided of apply(event)) told.push(decided.id)
   }
-  return { planner, started, told }
+  return { planner, started, told, events }
 }
 
 describe('Planner', () => {
@@ -88,6 +136,21 @@ describe('Planner', () => {
         expect([...started, ...told].sort()).toEqual(nodes.map(({ id }) => id).sort())
       }),
       { numRuns: 500 },
+    )
+  })
+
+  it('is in the states of the model after any events, and in the same when it is built anew from them', () => {
+    fc.assert(
+      fc.property(graphs, fc.boolean(), choices, (nodes, failFast, stream) => {
+        const { events } = drive(nodes, failFast, stream[Symbol.iterator]())
+        const again = new Planner(nodes, { failFast })
+        for (let count = 0; count <= events.length; count++) {
+          const states = Object.fromEntries(nodes.map(({ id }) => [id, again.state(id)]))
+          expect(states).toEqual(modelStates(nodes, failFast, events.slice(0, count)))
+          if (count < events.length) again.apply(events[count] as PlannerEvent)
+        }
+      }),
+      { numRuns: 300 },
     )
   })
 

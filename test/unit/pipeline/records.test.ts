@@ -80,6 +80,7 @@ describe('the record of a run', () => {
     const bytes = (await storage.get(key))?.bytes as Uint8Array
     bytes[offset] = (bytes[offset] as number) ^ 1
     await storage.put(key, bytes)
+    await storage.delete('runs/r/record')
     expect(MillraceError.is(await rejectionOf(readRun(storage, 'r')), 'STORAGE_CORRUPT')).toBe(true)
   })
 
@@ -96,7 +97,197 @@ describe('the record of a run', () => {
   })
 })
 
+describe('what stages tell of themselves', () => {
+  const telling = stage(
+    'telling',
+    (_, { metrics, artifact }) => {
+      for (let epoch = 1; epoch <= 3; epoch++) metrics({ loss: 1 / epoch, diverged: Number.NaN }, epoch)
+      metrics({ auc: 0.75, limit: Number.POSITIVE_INFINITY })
+      artifact({ kind: 'model-version', name: 'churn', reference: '3' })
+      artifact({ kind: 'model-version', name: 'churn', reference: '3' })
+      return Float64Array.of(1)
+    },
+    { parameters: { rate: 2 } },
+  )
+
+  it('is in the record: the last figures, what it made, its parameters and the digest of its input', async () => {
+    const storage = new MemoryStorage()
+    const { events, onEvent } = collector()
+    const run = await new Pipeline('p').pipe(telling).run({ storage, id: 'r', onEvent })
+    expect(run.record.stages[0]).toMatchObject({
+      metrics: { loss: 1 / 3, diverged: Number.NaN, auc: 0.75, limit: Number.POSITIVE_INFINITY },
+      artifacts: [{ kind: 'model-version', name: 'churn', reference: '3' }],
+      parameters: { rate: 2 },
+      version: '1',
+      inputDigest: run.record.inputDigest,
+    })
+    expect(events.filter(({ type }) => type === 'stage-metrics')).toHaveLength(4)
+    expect(events).toContainEqual(expect.objectContaining({ type: 'stage-metrics', step: 2, values: { loss: 0.5, diverged: Number.NaN } }))
+    expect(await readRun(storage, 'r')).toEqual(run.record)
+    await storage.delete('runs/r/record')
+    expect(await readRun(storage, 'r')).toEqual(run.record)
+  })
+
+  it('is told again where the output comes from the cache', async () => {
+    const storage = new MemoryStorage()
+    const first = await new Pipeline('p').pipe(telling).run({ storage })
+    const cached = await new Pipeline('p').pipe(telling).run({ storage })
+    const { metrics, artifacts } = first.record.stages[0] ?? {}
+    expect(cached.record.stages[0]).toMatchObject({ outcome: 'cached', metrics, artifacts })
+    expect(await readRun(storage, cached.id)).toEqual(cached.record)
+  })
+
+  it('is that of the attempt that worked', async () => {
+    let attempts = 0
+    const retried = stage(
+      'retried',
+      (_, { metrics }) => {
+        metrics(++attempts === 1 ? { wrong: 1, loss: 9 } : { loss: 1 })
+        if (attempts === 1) throw new Error('not yet')
+        return 1
+      },
+      { retries: 1 },
+    )
+    const storage = new MemoryStorage()
+    const { InstantClock } = await import('./support/instant-clock.ts')
+    const run = await new Pipeline('p').pipe(retried).run({ storage, clock: new InstantClock() })
+    expect(run.record.stages[0]?.metrics?.loss).toBe(1)
+    const cached = await new Pipeline('p').pipe(retried).run({ storage })
+    expect(cached.record.stages[0]?.metrics).toEqual({ loss: 1 })
+  })
+
+  it('must be numbers', async () => {
+    const wrong = stage('wrong', (_, { metrics }) => metrics({ loss: '1' as unknown as number }))
+    const error = await rejectionOf(new Pipeline('p').pipe(wrong).run({}))
+    expect(MillraceError.is(error, 'RUN_FAILED') && error.message).toContain('Expected metric "loss"')
+  })
+
+  it('of a failed run is told in its details, which are JSON', async () => {
+    const failing = new Pipeline('p').pipe(telling).pipe(
+      stage('end', () => {
+        throw new Error('no')
+      }),
+    )
+    const error = await rejectionOf(failing.run({ storage: new MemoryStorage() }))
+    if (!MillraceError.is(error, 'RUN_FAILED')) throw error
+    expect(error.details.record).toMatchObject({ stages: [{ metrics: { diverged: 'NaN', limit: 'Infinity' } }, { outcome: 'failed' }] })
+    expect(JSON.parse(JSON.stringify(error.details.record))).toEqual(error.details.record)
+  })
+
+  it('stays small however much a stage tells', async () => {
+    const storage = new MemoryStorage()
+    const noisy = stage('noisy', (_, { metrics, artifact }) => {
+      for (let index = 0; index < 5000; index++) {
+        metrics({ [`metric-${index}`]: index })
+        artifact({ kind: 'file', name: `file-${index}`, reference: String(index) })
+      }
+    })
+    const { record } = await new Pipeline('p').pipe(noisy).run({ storage, id: 'r' })
+    expect(Object.keys(record.stages[0]?.metrics ?? {})).toHaveLength(1000)
+    expect(record.stages[0]?.artifacts).toHaveLength(1000)
+  })
+
+  it('does not make the record grow with the items of a map', async () => {
+    const sizes: number[] = []
+    for (const items of [10, 1000]) {
+      const storage = new MemoryStorage()
+      const mapped = new Pipeline('p').pipe(stage('list', () => Array.from({ length: items }, (_, index) => index))).map(
+        stage('each', (value: number, { metrics }) => {
+          metrics({ value })
+          return value
+        }),
+      )
+      const { record } = await mapped.run({ storage, id: 'r' })
+      expect(record.stages[1]?.items).toEqual({ total: items, cached: 0, succeeded: items, failed: 0 })
+      sizes.push((await storage.get('runs/r/record'))?.sizeBytes as number)
+    }
+    expect(Math.abs((sizes[1] as number) - (sizes[0] as number))).toBeLessThan(50)
+  })
+})
+
+describe('the summary of a run', () => {
+  class CountingStorage extends MemoryStorage {
+    reads = 0
+    lists = 0
+    override get(...call: Parameters<MemoryStorage['get']>): ReturnType<MemoryStorage['get']> {
+      this.reads++
+      return super.get(...call)
+    }
+    override list(...call: Parameters<MemoryStorage['list']>): ReturnType<MemoryStorage['list']> {
+      this.lists++
+      return super.list(...call)
+    }
+  }
+
+  it('makes a listing of runs that have ended cost two reads each', async () => {
+    const storage = new CountingStorage()
+    for (let count = 0; count < 50; count++) await pipeline.run({ storage })
+    storage.reads = 0
+    storage.lists = 0
+    expect(await idsOf(listRuns(storage))).toHaveLength(50)
+    expect(storage.reads).toBe(100)
+    expect(storage.lists).toBe(1)
+  })
+
+  it('steps over a run of many entries with a listing of its own', async () => {
+    const storage = new CountingStorage()
+    for (const id of ['a', 'c']) await pipeline.run({ storage, id })
+    await pipeline.run({ storage, id: 'b' })
+    for (let count = 0; count < 300; count++) await storage.put(`runs/b/outputs/1/${count}`, Uint8Array.of(1))
+    expect(await idsOf(listRuns(storage))).toEqual(['a', 'b', 'c'])
+  })
+
+  it('is not believed when it is corrupt, or the journal has gone on since', async () => {
+    const storage = new MemoryStorage()
+    const run = await pipeline.run({ storage, id: 'r' })
+    const old = (await storage.get('runs/r/record'))?.bytes as Uint8Array
+    const resumed = await pipeline.run({ storage, resume: 'r' })
+    expect(resumed.record.epoch).toBe(2)
+    await storage.put('runs/r/record', old)
+    expect(await readRun(storage, 'r')).toEqual(resumed.record)
+    await storage.put('runs/r/record', old.slice(0, 100))
+    expect(await readRun(storage, 'r')).toEqual(resumed.record)
+    expect(run.record.epoch).toBe(1)
+  })
+
+  it('that cannot be written fails no run', async () => {
+    class StubbornStorage extends MemoryStorage {
+      override put(...call: Parameters<MemoryStorage['put']>): Promise<void> {
+        const reason = new MillraceError('STORAGE_UNAVAILABLE', { message: 'no', details: { storage: 's', reason: 'no' } })
+        return call[0].endsWith('/record') ? Promise.reject(reason) : super.put(...call)
+      }
+    }
+    const storage = new StubbornStorage()
+    const run = await pipeline.run({ storage, id: 'r' })
+    expect(await readRun(storage, 'r')).toEqual(run.record)
+  })
+})
+
 describe('listRuns', () => {
+  it('gives those that pass all filters', async () => {
+    const storage = new MemoryStorage()
+    const { FakeClock } = await import('millrace/testing')
+    const clock = new FakeClock({ now: 1000 })
+    const broken = new Pipeline('broken').pipe(
+      stage('no', () => {
+        throw new Error('no')
+      }),
+    )
+    for (const id of ['a', 'b', 'c', 'd']) {
+      await pipeline.run({ storage, id, clock, tags: { by: id < 'c' ? 'ada' : 'bob', at: 'home' } })
+      clock.setNow(clock.now() + 1000)
+    }
+    await rejectionOf(broken.run({ storage, id: 'e', clock }))
+    expect(await idsOf(listRuns(storage, { pipeline: 'p' }))).toEqual(['a', 'b', 'c', 'd'])
+    expect(await idsOf(listRuns(storage, { outcome: 'failed' }))).toEqual(['e'])
+    expect(await idsOf(listRuns(storage, { outcome: 'unfinished' }))).toEqual([])
+    expect(await idsOf(listRuns(storage, { tags: { by: 'ada' } }))).toEqual(['a', 'b'])
+    expect(await idsOf(listRuns(storage, { tags: { by: 'ada', at: 'work' } }))).toEqual([])
+    expect(await idsOf(listRuns(storage, { startedAfter: 1000, startedBefore: 4000 }))).toEqual(['b', 'c'])
+    expect(await idsOf(listRuns(storage, { tags: { at: 'home' }, after: 'a', limit: 2 }))).toEqual(['b', 'c'])
+    expect(await idsOf(listRuns(storage, { limit: 0 }))).toEqual([])
+  })
+
   it('lists runs in the order of their ids, in pages', async () => {
     const storage = new MemoryStorage()
     for (const id of ['c', 'a', 'b', 'd']) await pipeline.run({ storage, id })
@@ -178,7 +369,8 @@ describe('the journal', () => {
         return super.putIfAbsent(...call)
       }
     }
-    expect(MillraceError.is(await rejectionOf(pipeline.run({ storage: new StolenStorage() })), 'RUN_EXISTS')).toBe(true)
+    const error = await rejectionOf(pipeline.run({ storage: new StolenStorage() }))
+    expect(MillraceError.is(error, 'RUN_OWNED') && error.details.epoch).toBe(2)
   })
 
   it('reads back what it wrote when the reply was lost', async () => {

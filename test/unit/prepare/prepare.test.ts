@@ -62,6 +62,8 @@ function contextWith(overrides: Partial<StageContext> = {}): StageContext {
     codeVersion: undefined,
     idempotencyKey: 'key',
     progress() {},
+    metrics() {},
+    artifact() {},
     ...overrides,
   }
 }

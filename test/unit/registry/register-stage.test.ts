@@ -10,7 +10,6 @@ import { Logger } from '../../../src/log/logger.ts'
 import { memorySink } from '../../../src/log/sinks.ts'
 import type { Verdict } from '../../../src/model/flow.ts'
 import type { Model, ModelReference } from '../../../src/model/model.ts'
-import type { ModelRegistry } from '../../../src/model/model-registry.ts'
 import type { StageContext } from '../../../src/pipeline/stage-definition.ts'
 import { register } from '../../../src/registry/register-stage.ts'
 import { Registry } from '../../../src/registry/registry.ts'
@@ -110,6 +109,8 @@ function contextIn(storage: MemoryStorage, options: { key?: string; runId?: stri
     codeVersion: options.codeVersion,
     idempotencyKey: options.key ?? 'key-1',
     progress: () => {},
+    metrics: () => {},
+    artifact: () => {},
   }
   return { context, sink }
 }
@@ -165,20 +166,31 @@ describe('the register stage', () => {
     expect(sink.records).toMatchObject([{ level: 'warn', fields: { gates: ['auc at least 0.7: 0.61'] } }])
   })
 
+  test('moves the alias also when the gates have more to say than an entry keeps', async () => {
+    const storage = new MemoryStorage()
+    const registry = new Registry({ storage })
+    const gates = Array.from({ length: 200 }, (_, index) => ({
+      name: `gate ${index}`,
+      outcome: 'passed' as const,
+      reason: 'x'.repeat(100),
+    }))
+    const stage = register<ReturnType<typeof flowWith>>({ registry, name: 'delay', alias: 'champion' })
+    expect(await stage.definition.run(flowWith({ verdict: { passed: true, gates } }), contextIn(storage).context)).toMatchObject({
+      promoted: true,
+    })
+    expect((await collect(registry.history('delay')))[1]?.operation).toMatchObject({ reason: expect.stringMatching(/^gate 0: x/) })
+  })
+
   test('does not overwrite a champion that somebody else chose meanwhile', async () => {
     const storage = new MemoryStorage()
     const registry = new Registry({ storage })
     const rival = register<ReturnType<typeof flowWith>>({ registry, name: 'delay', alias: 'champion' })
-    const slow: ModelRegistry = {
-      register: async (name, modelPackage, options) => {
+    const slow = new (class extends Registry {
+      override async register(...args: Parameters<Registry['register']>) {
         await rival.definition.run(flowWith({ scale: 0.3 }), contextIn(storage, { key: 'rival' }).context)
-        return registry.register(name, modelPackage, options)
-      },
-      version: (...args) => registry.version(...args),
-      load: (...args) => registry.load(...args),
-      alias: (...args) => registry.alias(...args),
-      setAlias: (...args) => registry.setAlias(...args),
-    }
+        return super.register(...args)
+      }
+    })({ storage })
     const stage = register<ReturnType<typeof flowWith>>({ registry: slow, name: 'delay', alias: 'champion' })
     const { context, sink } = contextIn(storage)
     expect(await stage.definition.run(flowWith(), context)).toMatchObject({ promoted: false, version: { version: 2 } })

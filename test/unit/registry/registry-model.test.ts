@@ -1,185 +1,82 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
-import { createRandom } from '../../../src/core/random.ts'
-import { Registry } from '../../../src/registry/registry.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RegistryOperation, RegistryState } from '../../../src/registry/registry-state.ts'
 import { aliasIn, initialRegistryState, reduceRegistry } from '../../../src/registry/registry-state.ts'
-import { reduceTags } from '../../../src/registry/version-tags.ts'
+import type { StorageAdapter } from '../../../src/storage/adapter.ts'
+import { FileStorage } from '../../../src/storage/file.ts'
 import { MemoryStorage } from '../../../src/storage/memory.ts'
-import { collect, packageNamed } from './registry-fixtures.ts'
+import { lookThenWrite } from '../../proof/support/broken-storage.ts'
+import { answersAsSpecified, isLinearizableInAnyOrder } from '../../proof/support/registry-model.ts'
 
-/** What a registry should be, as simply as it can be said. */
-interface Expected {
-  digests: string[]
-  keys: Map<string, number>
-  /** Of each alias, the versions it had, the current one last. */
-  aliases: Map<string, number[]>
-  changes: string[]
-}
-interface Real {
-  storage: MemoryStorage
-  registry: Registry
-}
-type Command = fc.AsyncCommand<Expected, Real>
+let root: string
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'millrace-registry-model-'))
+})
+afterAll(() => rm(root, { recursive: true, force: true }))
 
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  return work.then(
-    () => 'done',
-    (error: { code?: string }) => error.code ?? 'other',
-  )
-}
+let folders = 0
+const openMemory = async (): Promise<StorageAdapter> => new MemoryStorage()
+/** What is synced, and when, changes no answer. */
+const openFiles = (): Promise<StorageAdapter> => FileStorage.open(join(root, String(folders++)), { durability: 'process' })
 
-class Register implements Command {
-  readonly key: string | undefined
-  constructor(key: string | undefined) {
-    this.key = key
-  }
-  check = (): boolean => true
-  async run(expected: Expected, { registry }: Real): Promise<void> {
-    const modelPackage = packageNamed(`p${expected.digests.length}`)
-    const before = this.key === undefined ? undefined : expected.keys.get(this.key)
-    const { version } = await registry.register('m', modelPackage, this.key === undefined ? {} : { idempotencyKey: this.key })
-    if (before !== undefined) {
-      expect(version).toBe(before)
-      return
-    }
-    expect(version).toBe(expected.digests.push(modelPackage.manifestDigest))
-    if (this.key !== undefined) expected.keys.set(this.key, version)
-    expected.changes.push('register')
-  }
-  toString = (): string => `register(${this.key ?? ''})`
-}
+describe('a registry, whatever is asked of it in whatever order', () => {
+  test('answers as a list of versions and a stack for each alias would', async () => {
+    await answersAsSpecified(openMemory, { runs: 60, maxCommands: 60 })
+  })
 
-class SetAlias implements Command {
-  readonly alias: string
-  readonly version: number
-  readonly expected: number | undefined
-  constructor(alias: string, version: number, expected: number | undefined) {
-    this.alias = alias
-    this.version = version
-    this.expected = expected
-  }
-  check = (): boolean => true
-  async run(expected: Expected, { registry }: Real): Promise<void> {
-    const stack = expected.aliases.get(this.alias) ?? []
-    const options = this.expected === undefined ? {} : { expectedVersion: this.expected }
-    const code = await codeOf(registry.setAlias('m', this.alias, this.version, options))
-    if (this.version > expected.digests.length) expect(code).toBe('MODEL_NOT_FOUND')
-    else if (this.expected !== undefined && (stack.at(-1) ?? 0) !== this.expected) expect(code).toBe('ALIAS_MOVED')
-    else {
-      expect(code).toBe('done')
-      if (stack.at(-1) === this.version) return
-      expected.aliases.set(this.alias, [...stack, this.version])
-      expected.changes.push('set-alias')
-    }
-  }
-  toString = (): string => `setAlias(${this.alias}, ${this.version}, ${this.expected ?? ''})`
-}
+  test('answers so on files', async () => {
+    await answersAsSpecified(openFiles, { runs: 10, maxCommands: 40 })
+  })
+})
 
-class Rollback implements Command {
-  readonly alias: string
-  constructor(alias: string) {
-    this.alias = alias
-  }
-  check = (): boolean => true
-  async run(expected: Expected, { registry }: Real): Promise<void> {
-    const stack = expected.aliases.get(this.alias) ?? []
-    const work = registry.rollback('m', this.alias)
-    if (stack.length === 0) expect(await codeOf(work)).toBe('MODEL_NOT_FOUND')
-    else if (stack.length === 1) expect(await codeOf(work)).toBe('ALIAS_NOTHING_BEFORE')
-    else {
-      const rest = stack.slice(0, -1)
-      expect((await work).version).toBe(rest.at(-1))
-      expected.aliases.set(this.alias, rest)
-      expected.changes.push('rollback-alias')
-    }
-  }
-  toString = (): string => `rollback(${this.alias})`
-}
+describe('several registries over one storage, in whatever order the storage serves them', () => {
+  test('give answers that can be put in one order', async () => {
+    const { calls } = await isLinearizableInAnyOrder(openMemory, { runs: 100, clients: 3, callsEach: 6, faults: 0 })
+    expect(calls).toBeGreaterThan(1_000)
+  })
 
-class RemoveAlias implements Command {
-  readonly alias: string
-  constructor(alias: string) {
-    this.alias = alias
-  }
-  check = (): boolean => true
-  async run(expected: Expected, { registry }: Real): Promise<void> {
-    await registry.removeAlias('m', this.alias)
-    if (expected.aliases.delete(this.alias)) expected.changes.push('remove-alias')
-  }
-  toString = (): string => `removeAlias(${this.alias})`
-}
+  test('do so while the storage fails, loses requests and replies, and applies writes late; and all that was acknowledged is there', async () => {
+    const { unknown, failed } = await isLinearizableInAnyOrder(openMemory, { runs: 150, clients: 3, callsEach: 6, faults: 0.06 })
+    // Else little was put to the test.
+    expect(unknown).toBeGreaterThan(3)
+    expect(failed).toBeGreaterThan(50)
+  })
 
-/** Another process takes over. */
-class Restart implements Command {
-  check = (): boolean => true
-  async run(_: Expected, real: Real): Promise<void> {
-    real.registry = registryOver(real.storage)
-  }
-  toString = (): string => 'restart'
-}
+  test('do so one after the other, where more than every tenth operation fails', async () => {
+    await isLinearizableInAnyOrder(openMemory, { runs: 80, clients: 2, callsEach: 8, faults: 0.12 })
+  })
 
-class Look implements Command {
-  check = (): boolean => true
-  async run(expected: Expected, { registry }: Real): Promise<void> {
-    for (const alias of ['a', 'b']) expect((await registry.alias('m', alias))?.version).toBe(expected.aliases.get(alias)?.at(-1))
-    for (const [index, digest] of expected.digests.entries()) expect((await registry.version('m', index + 1)).manifestDigest).toBe(digest)
-    expect((await collect(registry.history('m'))).map(({ operation }) => operation.type)).toEqual(expected.changes)
-  }
-  toString = (): string => 'look'
-}
+  test('do so on files', async () => {
+    await isLinearizableInAnyOrder(openFiles, { runs: 10, clients: 3, callsEach: 5, faults: 0 })
+    await isLinearizableInAnyOrder(openFiles, { runs: 10, clients: 3, callsEach: 5, faults: 0.05 })
+  })
 
-function registryOver(storage: MemoryStorage): Registry {
-  return new Registry({ storage, random: createRandom(1), clock: { now: () => 0, monotonicMs: () => 0, sleep: async () => {} } })
-}
-
-describe('a registry, whatever is done to it in whatever order', () => {
-  test('is what a list of versions and a stack for each alias would be', async () => {
-    const alias = fc.constantFrom('a', 'b')
-    const version = fc.integer({ min: 1, max: 6 })
-    const commands = fc.commands(
-      [
-        fc.option(fc.constantFrom('k1', 'k2', 'k3'), { nil: undefined }).map((key) => new Register(key)),
-        fc.tuple(alias, version, fc.option(fc.nat(4), { nil: undefined })).map((of) => new SetAlias(...of)),
-        fc.tuple(alias, version).map(([name, to]) => new SetAlias(name, to, undefined)),
-        alias.map((name) => new Rollback(name)),
-        alias.map((name) => new RemoveAlias(name)),
-        fc.constant(new Restart()),
-        fc.constant(new Look()),
-      ],
-      { maxCommands: 60 },
-    )
-    await fc.assert(
-      fc.asyncProperty(commands, async (sequence) => {
-        const setup = () => {
-          const storage = new MemoryStorage()
-          const model: Expected = { digests: [], keys: new Map(), aliases: new Map(), changes: [] }
-          return { model, real: { storage, registry: registryOver(storage) } }
-        }
-        await fc.asyncModelRun(setup, sequence)
-      }),
-      { numRuns: 60 },
-    )
+  test('are found out where the storage looks first and writes then', async () => {
+    const check = isLinearizableInAnyOrder(openMemory, { runs: 300, clients: 3, callsEach: 6, faults: 0, over: lookThenWrite })
+    await expect(check).rejects.toThrow('Property failed')
   })
 })
 
 describe('the reducer', () => {
+  const alias = fc.constantFrom('a', 'b', 'to-string')
+  const account = { reason: fc.constant(null), by: fc.constant(null) }
   const operation: fc.Arbitrary<RegistryOperation> = fc.oneof(
-    fc.constant<RegistryOperation>({ type: 'register', manifestDigest: 'd', lineage: null, keyDigest: null }),
+    fc.constantFrom(null, { digest: 'k', nodes: [] }).map((key): RegistryOperation => {
+      return { type: 'register', manifestDigest: 'd', manifest: null, record: null, key }
+    }),
     fc.record({
       type: fc.constant('set-alias' as const),
-      alias: fc.constantFrom('a', 'b', 'to-string'),
+      alias,
       version: fc.integer({ min: 1, max: 9 }),
       versionGeneration: fc.integer({ min: 1, max: 9 }),
-      reason: fc.constant(null),
-      by: fc.constant(null),
+      ...account,
     }),
-    fc.record({
-      type: fc.constant('remove-alias' as const),
-      alias: fc.constantFrom('a', 'b'),
-      reason: fc.constant(null),
-      by: fc.constant(null),
-    }),
+    fc.record({ type: fc.constant('remove-alias' as const), alias, ...account }),
+    fc.record({ type: fc.constantFrom('protect-alias' as const, 'unprotect-alias' as const), alias, ...account }),
+    fc.record({ type: fc.constant('delete-version' as const), version: fc.constant(1), nodes: fc.constant([]), ...account }),
   )
 
   test('raises the version by one for a registration and for nothing else, and changes no state that it is given', () => {
@@ -188,18 +85,23 @@ describe('the reducer', () => {
         let state: RegistryState = initialRegistryState
         let versions = 0
         for (const [index, next] of operations.entries()) {
+          const generation = index + 1
           const before = JSON.stringify(state)
-          const after = reduceRegistry(state, next, { generation: index + 1 })
+          const after = reduceRegistry(state, next, { generation })
           expect(JSON.stringify(state)).toBe(before)
           if (next.type === 'register') versions++
           expect(after.lastVersion).toBe(versions)
           if (next.type === 'set-alias')
             expect(aliasIn(after, next.alias)).toMatchObject({
               version: next.version,
-              setAt: index + 1,
+              setAt: generation,
               below: aliasIn(state, next.alias)?.setAt ?? null,
             })
           if (next.type === 'remove-alias') expect(aliasIn(after, next.alias)).toBeUndefined()
+          if (next.type === 'protect-alias') expect(after.protectedAliases).toContain(next.alias)
+          if (next.type === 'unprotect-alias') expect(after.protectedAliases).not.toContain(next.alias)
+          if (next.type === 'delete-version') expect(after).toEqual({ ...state, deletionRoot: generation })
+          if (next.type === 'register') expect(after.keyRoot).toBe(next.key === null ? state.keyRoot : generation)
           state = after
         }
       }),
@@ -215,9 +117,5 @@ describe('the reducer', () => {
     expect(() => reduceRegistry(initialRegistryState, unknown, { generation: 1 })).toThrow(
       expect.objectContaining({ code: 'STORAGE_CORRUPT' }),
     )
-  })
-
-  test('of tags sets, replaces and takes off', () => {
-    expect(reduceTags({ a: '1', b: '2' }, { a: '3', b: null, c: '4', d: null })).toEqual({ a: '3', c: '4' })
   })
 })

@@ -16,8 +16,11 @@ const contents: ReportContents = {
     outcome: 'succeeded',
     startedAt: 0,
     durationMs: 65_000,
+    epoch: 1,
+    resumptions: [],
     seed: 7,
     tags: {},
+    inputDigest: null,
     stages: [
       { name: 'ingest', outcome: 'cached', durationMs: 12, attempts: 0, reason: 'unchanged' },
       {

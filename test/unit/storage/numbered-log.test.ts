@@ -250,6 +250,164 @@ describe('writers that race', () => {
   })
 })
 
+describe('an append', () => {
+  /** A log, and what it asks of its storage. */
+  function counted(storage: MemoryStorage, options: { seed?: number } = {}): { log: NumberedLog<Sum, Step>; calls: string[] } {
+    const calls: string[] = []
+    const tell = (method: string, key: string): void => void calls.push(`${method} ${key}`)
+    const told = over(storage, {
+      get: async (key, io) => {
+        tell('get', key)
+        return storage.get(key, io)
+      },
+      putIfAbsent: async (key, bytes, io) => {
+        tell('create', key)
+        return storage.putIfAbsent(key, bytes, io)
+      },
+      put: async (key, bytes, io) => {
+        tell('put', key)
+        return storage.put(key, bytes, io)
+      },
+    })
+    return { log: logOver(told, options), calls }
+  }
+
+  test('alone is one request, and one more every 16 generations', async () => {
+    const { log, calls } = counted(new MemoryStorage())
+    await log.append(add(1))
+    calls.length = 0
+    for (let step = 2; step <= 33; step++) await log.append(add(1))
+    expect(calls.filter((call) => !call.startsWith('create'))).toEqual(['put counter/log-hint', 'put counter/log-hint'])
+    expect(calls).toHaveLength(34)
+  })
+
+  test('waits for the hint that it writes, so that nothing runs on when it has settled', async () => {
+    const storage = new MemoryStorage()
+    let underWay = 0
+    const log = logOver(
+      over(storage, {
+        put: async (key, bytes, options) => {
+          underWay++
+          await new Promise((resolve) => setTimeout(resolve, 5))
+          await storage.put(key, bytes, options)
+          underWay--
+        },
+      }),
+    )
+    for (let step = 1; step <= 20; step++) {
+      await log.append(add(1))
+      expect(underWay).toBe(0)
+    }
+    expect(new TextDecoder().decode((await storage.get('counter/log-hint'))?.bytes)).toContain('"generation":16')
+  })
+
+  test('that is not up to date finds out by its conflict, and then looks first for a while', async () => {
+    const storage = new MemoryStorage()
+    const { log, calls } = counted(storage)
+    await log.append(add(1))
+    await logOver(storage, { seed: 2 }).append(add(10))
+    calls.length = 0
+    expect((await log.append(add(100))).entry).toMatchObject({ generation: 3, state: { sum: 111 } })
+    expect(calls[0]).toBe(`create ${keyOf(2)}`)
+    calls.length = 0
+    await log.append(add(1))
+    expect(calls).toEqual([`get ${keyOf(4)}`, `create ${keyOf(4)}`])
+  })
+
+  test('refuses, or finds that all is there, only on the newest state', async () => {
+    const storage = new MemoryStorage()
+    const { log } = counted(storage)
+    await log.append(add(1))
+    await logOver(storage, { seed: 2 }).append(add(10))
+    const seen: number[] = []
+    const decide = ({ sum }: Sum): { existing: number } => {
+      seen.push(sum)
+      return { existing: sum }
+    }
+    expect(await log.append(decide)).toEqual({ existing: 11 })
+    expect(seen).toEqual([1, 11])
+    await logOver(storage, { seed: 3 }).append(add(100))
+    const refusal = await rejectionOf(
+      log.append(({ sum }) => {
+        throw new Error(`no: ${sum}`)
+      }),
+    )
+    expect(refusal).toEqual(new Error('no: 111'))
+  })
+
+  test('of many at once on one instance meets no conflict, and none is lost', async () => {
+    const storage = new MemoryStorage()
+    const { log, calls } = counted(storage)
+    await log.append(add(1))
+    calls.length = 0
+    const made = await Promise.all(Array.from({ length: 50 }, () => log.append(add(1))))
+    expect(new Set(made.map(({ entry }) => entry?.generation)).size).toBe(50)
+    expect(calls.filter((call) => call.startsWith('create'))).toHaveLength(50)
+    expect(calls.filter((call) => call.startsWith('get'))).toEqual([])
+  })
+
+  test('that is aborted while it waits for its turn leaves, and the others go on', async () => {
+    const storage = new MemoryStorage()
+    let release: (() => void) | undefined
+    const gate = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const log = logOver(
+      over(storage, {
+        putIfAbsent: async (key, bytes, options) => {
+          await gate
+          await storage.putIfAbsent(key, bytes, options)
+        },
+      }),
+    )
+    const first = log.append(add(1))
+    const abort = new AbortController()
+    const reason = new Error('enough')
+    const second = log.append(add(10), { signal: abort.signal })
+    const third = log.append(add(100))
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    abort.abort(reason)
+    expect(await rejectionOf(second)).toBe(reason)
+    release?.()
+    await Promise.all([first, third])
+    expect(await logOver(storage).head()).toMatchObject({ generation: 2, state: { sum: 101 } })
+  })
+})
+
+describe('times', () => {
+  test('never fall along a log, whatever the clock does, and tell which entry was the newest', async () => {
+    const storage = new MemoryStorage()
+    const times = [5_000, 4_000, 9_000, 9_000, 1, 20_000]
+    let now = 0
+    const log = new NumberedLog<Sum, Step>({
+      storage,
+      prefix: 'counter/log',
+      format: 'counter',
+      formatVersion: 1,
+      initial: { sum: 0 },
+      reduce: ({ sum }, { step }) => ({ sum: sum + step }),
+      clock: { ...clock, now: () => now },
+    })
+    for (const time of times) {
+      now = time
+      await log.append(add(1))
+    }
+    const stored: number[] = []
+    for await (const { time } of log.entries()) stored.push(time)
+    expect(stored).toEqual([5_000, 5_000, 9_000, 9_000, 9_000, 20_000])
+    const at = async (time: number): Promise<number | undefined> => (await logOver(storage).entryAt(time))?.generation
+    expect([await at(4_999), await at(5_000), await at(8_999), await at(9_000), await at(19_999), await at(1e9)]).toEqual([
+      undefined,
+      2,
+      2,
+      5,
+      5,
+      6,
+    ])
+    expect(await logOver(new MemoryStorage()).entryAt(5)).toBeUndefined()
+  })
+})
+
 describe('a reply that is lost', () => {
   test('is settled by reading back: applied, it is not done twice', async () => {
     const storage = new MemoryStorage()
@@ -299,6 +457,42 @@ describe('a reply that is lost', () => {
     )
     expect((await log.append(add(5))).entry?.generation).toBe(1)
     expect(await logOver(storage).head()).toMatchObject({ generation: 1, state: { sum: 5 } })
+  })
+
+  test('is settled when it arrives while another append of the same instance writes', async () => {
+    const storage = new MemoryStorage()
+    let late: (() => Promise<void>) | undefined
+    let second: Promise<unknown> | undefined
+    let tellWriting: (() => void) | undefined
+    const isWriting = new Promise<void>((resolve) => {
+      tellWriting = resolve
+    })
+    const log: NumberedLog<Sum, Step> = logOver(
+      over(storage, {
+        get: async (key, options) => {
+          const found = await storage.get(key, options)
+          if (late === undefined || key !== keyOf(1) || second !== undefined) return found
+          // The first append has looked for its entry in vain, and hears of it when the second one is writing.
+          second = log.append(add(100))
+          await isWriting
+          return found
+        },
+        putIfAbsent: async (key, bytes, options) => {
+          if (late === undefined) {
+            const copy = bytes.slice()
+            late = () => storage.putIfAbsent(key, copy).catch(() => {})
+            throw unknownOutcome(key)
+          }
+          tellWriting?.()
+          await late()
+          await new Promise((resolve) => setTimeout(resolve, 5))
+          await storage.putIfAbsent(key, bytes, options)
+        },
+      }),
+    )
+    expect((await log.append(add(5))).entry).toMatchObject({ generation: 1, state: { sum: 5 } })
+    expect((await second) as object).toMatchObject({ entry: { generation: 2, state: { sum: 105 } } })
+    expect(await logOver(storage).head()).toMatchObject({ generation: 2, state: { sum: 105 } })
   })
 
   test('is settled when another writer took the place meanwhile', async () => {
@@ -436,7 +630,8 @@ describe('a fault', () => {
   test('is an entry that is gone, or that follows another than the one before it', async () => {
     const storage = new MemoryStorage()
     const other = new MemoryStorage()
-    for (let step = 0; step < 5; step++) {
+    // Past the first hint, which tells a reader of an entry beyond the gap.
+    for (let step = 0; step < 20; step++) {
       await logOver(storage, { seed: step }).append(add(1))
       await logOver(other, { seed: 50 + step }).append(add(1))
     }

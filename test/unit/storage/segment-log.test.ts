@@ -7,6 +7,7 @@ import { MemoryStorage, openSegmentLog, readSegments } from 'millrace/storage'
 import { FileStorage } from 'millrace/storage/file'
 import { FakeClock } from 'millrace/testing'
 import { afterEach, describe, expect, test } from 'vitest'
+import { RecordSample } from '../../../src/storage/record-sample.ts'
 import { FaultyFiles } from './faulty-files.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
@@ -82,11 +83,12 @@ describe('the fsync policy', () => {
     await clock.advance(1)
     await turn()
     expect(store.count('sync')).toBe(1)
-    expect(clock.sleepers).toBe(0)
+    // One waits for the segment's age, none for a sync.
+    expect(clock.sleepers).toBe(1)
     for (let index = 0; index < 10; index++) await log.append(text(`${index}`))
     await clock.advance(0)
     expect(store.count('sync')).toBe(2)
-    expect(clock.sleepers).toBe(0)
+    expect(clock.sleepers).toBe(1)
     await log.append(text('last'))
     await log.close()
     expect(clock.sleepers).toBe(0)
@@ -150,6 +152,42 @@ describe('rotation', () => {
   })
 })
 
+test('a segment that is old enough is sealed at its time, also when no record comes', async () => {
+  const store = new MemoryStorage()
+  const clock = new FakeClock()
+  const log = await openSegmentLog(store, 'log', { rotation: { ageMs: 1000 }, clock })
+  const events: string[] = []
+  log.on(({ type }) => events.push(type))
+  await log.append(text('only'))
+  await clock.advance(999)
+  expect(events).toEqual(['segment-opened'])
+  await clock.advance(1)
+  await turn()
+  expect(events).toEqual(['segment-opened', 'segment-sealed'])
+  expect(clock.sleepers).toBe(0)
+  await clock.advance(5000)
+  expect(await readAll(store)).toEqual({ records: ['only'], issues: [] })
+  await log.append(text('next'))
+  await log.close()
+  expect(clock.sleepers).toBe(0)
+  expect((await readAll(store)).records).toEqual(['only', 'next'])
+})
+
+test('a sample keeps the share that is asked for, the same ids in every log, and all records of an id or none', () => {
+  const sample = new RecordSample({ above: 0, rate: 0.2 })
+  const other = new RecordSample({ above: 0.5, rate: 0.2 })
+  const ids = Array.from({ length: 20_000 }, (_, index) => `01ja6m${index.toString(36)}`)
+  const kept = ids.filter((id) => sample.keeps(id))
+  expect(kept.length / ids.length).toBeGreaterThan(0.18)
+  expect(kept.length / ids.length).toBeLessThan(0.22)
+  expect(ids.filter((id) => other.keeps(id))).toEqual(kept)
+  const withoutId = ids.filter(() => sample.keeps(undefined))
+  expect(withoutId.length / ids.length).toBeGreaterThan(0.18)
+  expect(withoutId.length / ids.length).toBeLessThan(0.22)
+  expect(ids.some((id) => new RecordSample({ above: 0, rate: 0 }).keeps(id))).toBe(false)
+  expect(ids.every((id) => new RecordSample({ above: 0, rate: 1 }).keeps(id))).toBe(true)
+})
+
 describe('a full queue', () => {
   function stalled(): { store: ProbedStore; open: () => void } {
     const store = new ProbedStore()
@@ -197,6 +235,36 @@ describe('a full queue', () => {
     expect(gaps.reduce((sum, gap) => sum + gap.records, 0)).toBe(dropped)
     expect(gaps.reduce((sum, gap) => sum + gap.sizeBytes, 0)).toBe(sizeBytes)
     expect(gaps[0]?.reason).toBe('queue-full')
+  })
+
+  test('blocks no longer than its time limit: then the record is refused, counted and told of, and others go on', async () => {
+    const { store, open } = stalled()
+    const clock = new FakeClock()
+    const log = await openSegmentLog(store, 'log', { clock, queue: { policy: 'block', maxBytes: 100, timeoutMs: 1000 }, fsync: 'never' })
+    const outcomes: string[] = []
+    const append = (record: string): void => {
+      log.append(text(record)).then(
+        () => outcomes.push(record),
+        (error: unknown) => outcomes.push(`${record} ${MillraceError.is(error) ? error.code : String(error)}`),
+      )
+    }
+    append('x'.repeat(80))
+    append('first')
+    await clock.advance(600)
+    append('second')
+    await clock.advance(400)
+    expect(outcomes.slice(1)).toEqual(['first STORAGE_UNAVAILABLE'])
+    open()
+    await clock.advance(0)
+    await log.flush()
+    expect(outcomes.slice(1)).toEqual(['first STORAGE_UNAVAILABLE', 'second'])
+    await clock.advance(10_000)
+    await log.close()
+    expect(clock.sleepers).toBe(0)
+    const { records, issues } = await readAll(store)
+    expect(records.slice(1)).toEqual(['second'])
+    expect(issues).toEqual([expect.objectContaining({ type: 'gap', reason: 'queue-full', records: 1, sizeBytes: 5 })])
+    expect(log.dropped).toEqual({ records: 1, sizeBytes: 5 })
   })
 
   test('takes a record that is larger than the whole queue when it is alone', async () => {
@@ -293,6 +361,14 @@ test('options that make no sense are refused', async () => {
   const store = new MemoryStorage()
   await expect(openSegmentLog(store, 'Log')).rejects.toMatchObject({ code: 'STORAGE_INVALID_KEY' })
   await expect(openSegmentLog(store, 'log', { fsync: { ms: 0, records: 1 } })).rejects.toMatchObject({ code: 'ARGUMENT_INVALID' })
+  for (const queue of [
+    { timeoutMs: 0 },
+    { policy: 'sample', rate: 1.1 },
+    { policy: 'sample', above: -1 },
+    { policy: 'sample', rate: Number.NaN },
+  ] as const) {
+    await expect(openSegmentLog(store, 'log', { queue })).rejects.toMatchObject({ code: 'ARGUMENT_INVALID' })
+  }
   await expect(openSegmentLog(store, 'log', { rotation: { sizeBytes: Number.NaN } })).rejects.toMatchObject({ code: 'ARGUMENT_INVALID' })
 })
 
@@ -333,17 +409,4 @@ describe('over files', () => {
       }
     }
   }, 60_000)
-
-  test('a write that takes a part of the bytes is repeated for the rest', async () => {
-    root = await mkdtemp(join(tmpdir(), 'millrace-segments-'))
-    const faulty = new FaultyFiles()
-    faulty.writeAtMost = 11
-    const storage = await FileStorage.open(root, { files: faulty.files })
-    const log = await openSegmentLog(storage, 'log', { fsync: 'always' })
-    for (let index = 0; index < 20; index++) await log.append(text(`record ${index}`))
-    await log.close()
-    const { records, issues } = await readAll(storage)
-    expect(records).toEqual(Array.from({ length: 20 }, (_, index) => `record ${index}`))
-    expect(issues).toEqual([])
-  })
 })

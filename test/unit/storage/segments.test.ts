@@ -1,6 +1,6 @@
+import { createHash } from 'node:crypto'
 import { crc32 as zlibCrc32 } from 'node:zlib'
 import fc from 'fast-check'
-import { MillraceError } from 'millrace'
 import type { SegmentIssue } from 'millrace/storage'
 import { MemoryStorage, openSegmentLog, readSegments } from 'millrace/storage'
 import { FakeClock } from 'millrace/testing'
@@ -35,16 +35,6 @@ async function storeOf(key: string, bytes: Uint8Array): Promise<MemoryStorage> {
   const storage = new MemoryStorage()
   await storage.put(key, bytes)
   return storage
-}
-const isPrefixOf = (part: readonly string[], whole: readonly string[]): boolean => part.every((record, index) => record === whole[index])
-/** In order, each once, nothing else. */
-function isSubsequence(part: readonly string[], whole: readonly string[]): boolean {
-  let at = 0
-  for (const record of part) {
-    at = whole.indexOf(record, at) + 1
-    if (at === 0) return false
-  }
-  return true
 }
 
 describe('a frame', () => {
@@ -87,64 +77,8 @@ describe('a frame', () => {
   })
 })
 
+/** Cut, flipped and salvaged: rows 13 to 15 of the fault matrix, in test/proof/segment-log.test.ts. */
 describe('a damaged segment', () => {
-  const records = ['first', 'second record', '', 'the fourth, which is longer than the others', 'fifth']
-
-  test.each([true, false])('cut at every byte gives the whole records before the cut (sealed: %s)', async (sealed) => {
-    const { key, bytes } = await oneSegment(records, sealed)
-    for (let length = 0; length < bytes.length; length++) {
-      const reading = await readAll(await storeOf(key, bytes.subarray(0, length)))
-      expect(isPrefixOf(reading.records, records), `cut at ${length}`).toBe(true)
-      // A cut between frames looks like a writer at work; any other is torn. It is never called corrupt.
-      expect([['torn'], ['unsealed']]).toContainEqual(typesOf(reading.issues))
-    }
-    const whole = await readAll(await storeOf(key, bytes))
-    expect(whole.records).toEqual(records)
-    expect(typesOf(whole.issues)).toEqual(sealed ? [] : ['unsealed'])
-  })
-
-  test('that was cut is gone on with in a new segment', async () => {
-    const { key, bytes } = await oneSegment(records, false)
-    const storage = await storeOf(key, bytes.subarray(0, bytes.length - 3))
-    const log = await openSegmentLog(storage, 'log', { clock: new FakeClock({ now: Date.UTC(2002, 0, 1) }) })
-    await log.append(text('after the crash'))
-    await log.close()
-    const reading = await readAll(storage)
-    expect(reading.records).toEqual([...records.slice(0, -1), 'after the crash'])
-    expect(typesOf(reading.issues)).toEqual(['torn'])
-  })
-
-  test.each([true, false])('with any one bit flipped gives no wrong record and says so (sealed: %s)', async (sealed) => {
-    const { key, bytes } = await oneSegment(records, sealed)
-    for (let bit = 0; bit < bytes.length * 8; bit++) {
-      const flipped = bytes.slice()
-      flipped[bit >> 3] = (flipped[bit >> 3] as number) ^ (1 << (bit & 7))
-      const reading = await readAll(await storeOf(key, flipped))
-      const at = `bit ${bit}`
-      expect(isSubsequence(reading.records, records), at).toBe(true)
-      expect(reading.records.length, at).toBeGreaterThanOrEqual(records.length - 1)
-      expect(
-        reading.issues.some(({ type }) => type === 'corrupt' || type === 'torn'),
-        at,
-      ).toBe(true)
-    }
-  })
-
-  test('with a flip in a middle frame is corrupt at its offset, not torn, and later records are salvaged', async () => {
-    const { key, bytes } = await oneSegment(records, false)
-    const at = Buffer.from(bytes).indexOf('second')
-    const flipped = bytes.slice()
-    flipped[at] = 0
-    const reading = await readAll(await storeOf(key, flipped))
-    expect(reading.records).toEqual(records.filter((record) => record !== 'second record'))
-    expect(reading.issues[0]).toMatchObject({ type: 'corrupt', key, offsetBytes: at - 20 })
-    const collect = async (): Promise<void> => {
-      for await (const _ of readSegments(await storeOf(key, flipped), 'log'));
-    }
-    const error = await collect().catch((caught: unknown) => caught)
-    expect(MillraceError.is(error, 'STORAGE_CORRUPT') && error.details).toMatchObject({ key, offsetBytes: at - 20 })
-  })
-
   test('whose frames look sound but were exchanged is corrupt by its digest', async () => {
     const { key, bytes } = await oneSegment(['aaaa', 'bbbb'], true)
     const forged = bytes.slice()
@@ -152,6 +86,22 @@ describe('a damaged segment', () => {
     encodeFrame({ kind: 'data', sequence: 2, payload: text('AAAA') }, forged, at)
     const reading = await readAll(await storeOf(key, forged))
     expect(typesOf(reading.issues)).toEqual(['corrupt'])
+  })
+
+  test('of several blocks has a digest that is of the digests of its blocks', async () => {
+    const large = 'x'.repeat(700_000)
+    const { key, bytes } = await oneSegment([large, large, large, 'last'], true)
+    const at = Buffer.from(bytes).lastIndexOf('{"records"')
+    const { sha256 } = JSON.parse(new TextDecoder().decode(bytes.subarray(at))) as { readonly sha256: string }
+    const hex = (part: Uint8Array | string): string => createHash('sha256').update(part).digest('hex')
+    const content = bytes.subarray(0, at - 20)
+    const blocks = [0, 1, 2].map((block) => content.subarray(block * 1_048_576, (block + 1) * 1_048_576))
+    expect(sha256).toBe(hex(blocks.map(hex).join('')))
+    expect((await readAll(await storeOf(key, bytes))).issues).toEqual([])
+    const forged = bytes.slice()
+    const second = Buffer.from(bytes).indexOf(Uint8Array.of(0x8d, 0x4d, 0x52, 0x46), 1_000)
+    encodeFrame({ kind: 'data', sequence: 3, payload: text(large.replaceAll('x', 'y')) }, forged, second)
+    expect(typesOf((await readAll(await storeOf(key, forged))).issues)).toEqual(['corrupt'])
   })
 
   test('whose footer is gone is corrupt when its writer went on', async () => {
@@ -182,9 +132,7 @@ describe('a damaged segment', () => {
       hostile.set([0x8d, 0x4d, 0x52, 0x46], offset)
       new DataView(hostile.buffer).setUint32(offset + 4, hostile.length - offset - 40, true)
     }
-    const started = performance.now()
     const reading = await readAll(await storeOf(key, hostile))
-    expect(performance.now() - started).toBeLessThan(5000)
     expect(reading.records).toEqual(['x'])
     expect(typesOf(reading.issues)).toEqual(['torn'])
   })

@@ -50,6 +50,8 @@ export function fixtureContext(options: { seed?: number; signal?: AbortSignal; c
     codeVersion: undefined,
     idempotencyKey: 'key',
     progress: (done, total, unit, fields) => void progressCalls.push({ done, total, unit, fields }),
+    metrics: () => {},
+    artifact: () => {},
     progressCalls,
   }
 }

@@ -1,0 +1,19 @@
+import { catalogReferences } from '../data/catalog-references.ts'
+import { cacheReferences } from '../pipeline/cache-references.ts'
+import type { BlobReferences, CollectBlobsOptions, CollectedBlobs } from '../storage/blob-references.ts'
+import { collectBlobs } from '../storage/collect-blobs.ts'
+import { registryReferences } from './registry-references.ts'
+import type { VersionReaderOptions } from './version-reader.ts'
+
+export interface CollectGarbageOptions extends Pick<CollectBlobsOptions, 'dryRun' | 'olderThanMs' | 'signal'> {
+  /** What else in this storage names blobs: the host's own. */
+  readonly references?: readonly BlobReferences[]
+}
+
+/** Deletes the blobs that nothing in the storage names: no version, no data version in the catalog, nothing in the pipeline's cache, nothing of the host's. */
+export function collectGarbage(shared: VersionReaderOptions, options: CollectGarbageOptions): Promise<CollectedBlobs> {
+  const { storage, clock, random } = shared
+  const { references: own = [], ...rest } = options
+  const references = [registryReferences(storage), catalogReferences(storage), cacheReferences(storage), ...own]
+  return collectBlobs(storage, { ...rest, references, clock, random })
+}

@@ -1,0 +1,30 @@
+import type { LogTarget } from '../../log/log-target.ts'
+import type { MlflowConnectionOptions } from './connection.ts'
+
+export interface TrackRunOptions extends MlflowConnectionOptions {
+  /** Where the run is kept; it is made when it is not there. Default `millrace`. */
+  readonly experiment?: string
+  /** Between two deliveries; default 1,000. */
+  readonly flushIntervalMs?: number
+  /** Figures that wait for the server at most: those that come later are counted, and left out there. Default 100,000. */
+  readonly maxQueuedMetrics?: number
+  /** Is warned once when the server does not take what it is given. */
+  readonly logger?: LogTarget
+  /** Is told the same. */
+  readonly onError?: (error: unknown) => void
+}
+
+/** What became of tracking a run. */
+export interface TrackedRun {
+  /** MLflow's id; undefined where no run was made. */
+  readonly mlflowRunId: string | undefined
+  /** Figures that found no room in the queue. */
+  readonly droppedMetrics: number
+  /** What kept something from being written; undefined where all of it is there. */
+  readonly error: unknown
+}
+
+export interface RunTracking {
+  /** Resolves when the run has ended and all that can be written is. It never rejects. */
+  readonly finished: Promise<TrackedRun>
+}

@@ -1,0 +1,7 @@
+export type { BlobReferences, BlobTotal, CollectBlobsOptions, CollectedBlobs } from './blob-references.ts'
+export { BlobWriter } from './blob-writer.ts'
+export { collectBlobs } from './collect-blobs.ts'
+export type { CondemnOptions } from './condemn-blob.ts'
+export { condemnBlob } from './condemn-blob.ts'
+export type { BlobCondition } from './verify-blob.ts'
+export { verifyBlob } from './verify-blob.ts'

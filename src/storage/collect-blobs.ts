@@ -1,0 +1,104 @@
+import { systemClock } from '../core/clock.ts'
+import { mapConcurrently } from '../core/concurrency.ts'
+import { MillraceError } from '../core/error.ts'
+import type { StorageAdapter } from './adapter.ts'
+import { copyKey } from './blob-copies.ts'
+import type { BlobTotal, CollectBlobsOptions, CollectedBlobs } from './blob-references.ts'
+import type { CollectionLog } from './collection-log.ts'
+import { collectionLog } from './collection-log.ts'
+import { markCopy } from './collection-marker.ts'
+import type { ListedCopy } from './needed-blobs.ts'
+import { neededBlobs } from './needed-blobs.ts'
+import { storageTime } from './storage-time.ts'
+
+const writesAtOnce = 8
+const dayMs = 86_400_000
+/**
+ * Deletes the blobs that nothing names. Any number of processes may collect and write at the same time, and any of them may be stopped or killed at any moment:
+ * no blob goes that a confirmed reference needs (`BlobWriter`). There is no lock. A pass reads the references, marks what it means to delete, for good, tells
+ * the log of collections, reads the references again and deletes what is still not named: a writer that named a marked blob was either seen by the second read,
+ * or sees the marker and stores the content again under another key. See docs/decisions/0006-collection-without-locks.md.
+ *
+ * What was stored with `putBlob` and is not named yet is kept while it is younger than `olderThanMs`: longer than the longest run. A marker of about 100
+ * bytes stays for each copy that was ever collected. Memory is about 150 bytes for each blob that is named, and 300 for each that is not.
+ *
+ * @throws {@link MillraceError} `STORAGE_CAPABILITY_MISSING`, `ARGUMENT_INVALID` (no sources, a name that is no SHA-256); what a source throws: then
+ * nothing was deleted.
+ * @example
+ * const digest = await putBlob(storage, bytes)
+ * const nobody = { name: 'nobody', async *references() {} }
+ * const { young } = await collectBlobs(storage, { references: [nobody], dryRun: true })
+ * young.blobs // 1
+ */
+export async function collectBlobs(storage: StorageAdapter, options: CollectBlobsOptions): Promise<CollectedBlobs> {
+  const { references, olderThanMs = dayMs, dryRun = false, clock = systemClock } = options
+  const signal = options.signal === undefined ? {} : { signal: options.signal }
+  assertOptions(options, olderThanMs)
+  const log = collectionLog(storage, options)
+  const now = dryRun ? clock.now() : await storageTime(storage, clock, signal)
+  const found = new Total()
+  const unnamed: ListedCopy[] = []
+  const tell = { onListed: (listed: ListedCopy): void => found.add(listed), onUnnamed: (listed: ListedCopy) => unnamed.push(listed) }
+  const needed = await neededBlobs(storage, references, tell, signal)
+  const [candidates, young, collected] = [[] as ListedCopy[], new Total(), new Total()]
+  for (const listed of unnamed) {
+    if (needed.has(listed.digest)) continue
+    // An age that is not known is no age.
+    if (now - listed.modifiedAt >= olderThanMs) candidates.push(listed)
+    else young.add(listed)
+  }
+  if (dryRun) for (const listed of candidates) collected.add(listed)
+  else if (candidates.length > 0) await removeUnneeded(storage, candidates, log, collected, options)
+  return { dryRun, found: found.toJSON(), collected: collected.toJSON(), young: young.toJSON() }
+}
+
+async function removeUnneeded(
+  storage: StorageAdapter,
+  candidates: readonly ListedCopy[],
+  log: CollectionLog,
+  collected: Total,
+  options: CollectBlobsOptions,
+): Promise<void> {
+  const signal = options.signal === undefined ? {} : { signal: options.signal }
+  const marker = { kind: 'pass', time: (options.clock ?? systemClock).now() } as const
+  await mapConcurrently(candidates, writesAtOnce, (listed) => markCopy(storage, listed, marker, signal), options.signal)
+  await log.append(() => ({ operation: { kind: 'pass', marked: candidates.length } }), signal)
+  // From here on a writer sees the markers when it confirms; who had confirmed before is read here.
+  const needed = await neededBlobs(storage, options.references, { onListed: () => {}, onUnnamed: () => {} }, signal)
+  await mapConcurrently(
+    candidates.filter(({ digest }) => !needed.has(digest)),
+    writesAtOnce,
+    async (listed) => {
+      await storage.delete(copyKey(listed.digest, listed.copy), signal)
+      collected.add(listed)
+    },
+    options.signal,
+  )
+}
+
+/** A running total. */
+class Total {
+  #blobs = 0
+  #sizeBytes = 0
+
+  add(listed: ListedCopy): void {
+    this.#blobs++
+    this.#sizeBytes += listed.sizeBytes
+  }
+
+  toJSON(): BlobTotal {
+    return { blobs: this.#blobs, sizeBytes: this.#sizeBytes }
+  }
+}
+
+function assertOptions(options: CollectBlobsOptions, olderThanMs: number): void {
+  if (options.references.length === 0) throw invalid('references', 'at least one source', 'none')
+  if (!(olderThanMs >= 0)) throw invalid('olderThanMs', 'a number of milliseconds, 0 or more', String(olderThanMs))
+}
+
+function invalid(argument: string, expected: string, received: string): MillraceError<'ARGUMENT_INVALID'> {
+  return new MillraceError('ARGUMENT_INVALID', {
+    message: `Expected ${argument} to be ${expected}. Received ${received}.`,
+    details: { argument, expected, received },
+  })
+}

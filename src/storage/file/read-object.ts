@@ -1,0 +1,77 @@
+import { dirname, join } from 'node:path'
+import { throwIfAborted } from '../../core/abort.ts'
+import type { StorageGetOptions, StoredObject } from '../adapter.ts'
+import { corrupt } from '../faults.ts'
+import { clampRange } from '../range.ts'
+import type { DirectorySync } from './directory-sync.ts'
+import { codeOf, isAbsent } from './file-faults.ts'
+import type { FileSystem, OpenFile } from './file-system.ts'
+import { openFlags } from './file-system.ts'
+import { objectFileName } from './layout.ts'
+
+interface Found {
+  readonly file: OpenFile
+  readonly sizeBytes: number
+  /** How many names the file has. */
+  readonly names: number
+}
+
+/**
+ * The object at a path, kept as a file or as a folder with one; undefined where there is none. What is read is one object, whatever replaces it meanwhile.
+ *
+ * A created object is durable when it is read. While its writer is not done, or died before it was, the temporary is a second name of it: then its name may
+ * not be synced yet, and whoever acts on what he read (an idempotency key that was used, a blob that need not be written again) would be left without it by
+ * a loss of power. File systems without hard links do not tell.
+ */
+export async function readObject(
+  files: FileSystem,
+  directorySync: DirectorySync,
+  path: string,
+  key: string,
+  options: StorageGetOptions,
+): Promise<StoredObject | undefined> {
+  const found = (await openFile(files, path, key)) ?? (await openFile(files, join(path, objectFileName), key))
+  if (found === undefined) return undefined
+  try {
+    if (found.names > 1) await directorySync.sync(dirname(path))
+    return await readFile(found, key, options)
+  } finally {
+    await found.file.close().catch(() => {})
+  }
+}
+
+/** Undefined for what is not there and for a folder. */
+async function openFile(files: FileSystem, path: string, key: string): Promise<Found | undefined> {
+  let file: OpenFile
+  try {
+    file = await files.open(path, openFlags.read)
+  } catch (error) {
+    if (isAbsent(error) || codeOf(error) === 'EISDIR') return undefined
+    if (codeOf(error) === 'ELOOP') throw corrupt(key, 'a symbolic link is in its place')
+    throw error
+  }
+  try {
+    const status = await file.stat()
+    if (status.isFile()) return { file, sizeBytes: status.size, names: status.nlink }
+    await file.close()
+    if (status.isDirectory()) return undefined
+  } catch (error) {
+    await file.close().catch(() => {})
+    throw error
+  }
+  throw corrupt(key, 'what is in its place is no file')
+}
+
+async function readFile({ file, sizeBytes }: Found, key: string, options: StorageGetOptions): Promise<StoredObject> {
+  const { start, end } = clampRange(options.range, sizeBytes)
+  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(end - start).buffer)
+  let read = 0
+  while (read < bytes.length) {
+    throwIfAborted(options.signal)
+    const { bytesRead } = await file.read(bytes, read, bytes.length - read, start + read)
+    if (bytesRead === 0) throw corrupt(key, `it ends at byte ${start + read} of ${sizeBytes}`)
+    read += bytesRead
+  }
+  throwIfAborted(options.signal)
+  return { bytes, sizeBytes }
+}
