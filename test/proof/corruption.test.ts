@@ -109,13 +109,13 @@ test(`${row14}: of a pipeline run (journal, cache, stored outputs)`, async () =>
     .pipe(stage('make', () => ({ values: Float64Array.from([1, 2, 3]), made: new Date(0), label: 'three numbers' })))
     .pipe(stage('add', ({ values }: { values: Float64Array }) => ({ sum: values.reduce((sum, value) => sum + value, 0) })))
     .pipe(stage('double', ({ sum }: { sum: number }) => [sum * 2, 'doubled']))
-  await pipeline.run({ storage, id: 'run-1', tags: { host: 'trainer' } })
+  await pipeline.run({ storage, id: 'run-1', tags: { host: 'trainer' }, leaseMs: 20 })
   const readers: Readers = {
     record: (from) => readRun(from, 'run-1'),
     runs: (from) => collect(listRuns(from)),
     // What is damaged is made again.
     output: async (from) => (await pipeline.run({ storage: from, id: 'run-2' })).output,
-    resumed: async (from) => (await pipeline.run({ storage: from, resume: 'run-1' })).output,
+    resumed: async (from) => (await pipeline.run({ storage: from, resume: 'run-1', leaseMs: 20 })).output,
   }
   const report = await flipEachByte({ storage, readers, faults, step: size(23, 1) })
   expectRight(report, size(100, 2000))

@@ -13,8 +13,8 @@ import { ModelledFiles } from './support/modelled-files.ts'
 import { size } from './support/size.ts'
 
 /** States of one moment; where there are more, so many are picked. */
-const limit = size(256, 16_384)
-const seeds = size(4, 60)
+const limit = size(256, 1024)
+const seeds = size(8, 400)
 
 interface Scenario {
   readonly name: string

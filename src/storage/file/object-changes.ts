@@ -87,16 +87,10 @@ export class ObjectChanges {
     try {
       throwIfAborted(signal)
       await publish(this.#publishing, temporary, key)
-    } catch (error) {
-      await removeTemporary(this.#files, temporary)
-      throw error
-    }
-    // The object has its name: whether the temporary's is gone before or after that is durable changes nothing.
-    const removed = removeTemporary(this.#files, temporary)
-    try {
       await this.#syncName(key, dirname(temporary))
     } finally {
-      await removed
+      // Only now: for as long as the temporary is a second name, readers know that the first may not be durable.
+      await removeTemporary(this.#files, temporary)
     }
   }
 

@@ -1,17 +1,18 @@
 import { fileURLToPath } from 'node:url'
 import { canonicalJson } from 'millrace/core'
-import { Registry } from 'millrace/registry'
-import { MemoryStorage, type StorageAdapter } from 'millrace/storage'
+import { MemoryStorage } from 'millrace/storage'
 import { startMinistack } from '../../../scripts/services/ministack.ts'
 import { startMlflow } from '../../../scripts/services/mlflow.ts'
 import { temporaryFolder } from '../../../scripts/services/process.ts'
 import type { S3Service } from '../../../scripts/services/s3-service.ts'
 import { startSeaweedfs } from '../../../scripts/services/seaweedfs.ts'
 import type { Report, ReportingBenchmark } from '../measure.ts'
+import { fill } from './fill.ts'
 import { perform } from './job.ts'
 import { loadTimes } from './load.ts'
 import { packageMaker } from './package.ts'
 import { openStorage, type StorageSpec } from './storages.ts'
+import { openTabs, type Tabs } from './tabs.ts'
 import { type Command, raceWriters, runToEnd } from './writers.ts'
 
 const workerScript = fileURLToPath(new URL('./worker.ts', import.meta.url))
@@ -60,6 +61,7 @@ export const registryBenchmark: ReportingBenchmark = {
   what: "registrations and alias moves a second on each adapter against MLflow's registry (SQLite), and loading a model of 50 MB",
   async report(): Promise<Report> {
     const folder = temporaryFolder('bench')
+    const tabs = await openTabs(folder.path)
     const servers = await Promise.all([startMlflow(), startMinistack(), startSeaweedfs()])
     try {
       const [mlflow, ministack, seaweedfs] = servers
@@ -74,6 +76,7 @@ export const registryBenchmark: ReportingBenchmark = {
         mlflowSide('MLflow in process', python, sqlite, sqlite, rounds),
         mlflowSide('MLflow server', python, mlflow.url, mlflow.url, 1),
         memorySide(),
+        tabsSide(tabs),
         storageSide('S3: ministack', s3(ministack, 'bench'), 1),
         storageSide('S3: SeaweedFS', s3(seaweedfs, 'bench'), 1),
       ]
@@ -86,6 +89,7 @@ export const registryBenchmark: ReportingBenchmark = {
       return { rows: [...tableOf(measured), [''], ...loads.rows], results: { operations: measured, loads: loads.results } }
     } finally {
       await Promise.all(servers.map((server) => server.stop()))
+      await tabs.stop()
       folder.remove()
     }
   },
@@ -112,7 +116,7 @@ function storageSide(name: string, spec: StorageSpec, turns: number): Side {
   return {
     name,
     rounds: turns,
-    prepare: async (model, versions) => fill(await openStorage(spec), model, versions),
+    prepare: async (model, versions) => fill(await openStorage(spec), model, versions, new MemoryStorage()),
     measure: ({ operation, writers }, models) =>
       raceWriters(
         writerNames(writers).map((writer, index): Command => {
@@ -129,7 +133,7 @@ function memorySide(): Side {
   return {
     name: 'memory',
     rounds: 1,
-    prepare: (model, versions) => fill(storage, model, versions),
+    prepare: (model, versions) => fill(storage, model, versions, new MemoryStorage()),
     measure: async ({ operation, writers }, models) => {
       const jobs = writerNames(writers).map((writer, index) => ({
         operation,
@@ -140,6 +144,19 @@ function memorySide(): Side {
       const done = await Promise.all(jobs.map((job) => perform(storage, job, async () => {})))
       return done.reduce((sum, { operations, elapsedMs }) => sum + (operations / elapsedMs) * 1_000, 0)
     },
+  }
+}
+
+/** Writers are tabs of one origin. */
+function tabsSide(tabs: Tabs): Side {
+  return {
+    name: 'IndexedDB',
+    rounds: 1,
+    prepare: (model, versions) => tabs.fill(model, versions),
+    measure: ({ operation, writers }, models) =>
+      tabs.race(
+        writerNames(writers).map((writer, index) => ({ operation, writer, durationMs, model: models[index % models.length] as string })),
+      ),
   }
 }
 
@@ -155,24 +172,6 @@ function mlflowSide(name: string, python: string, uri: string, prefillUri: strin
       raceWriters(
         writerNames(writers).map((writer, index) => command({ operation, writer, durationMs, model: models[index % models.length] })),
       ),
-  }
-}
-
-/** The versions are made in memory and copied, since that is quicker than to make them over a network one after the other. */
-async function fill(storage: StorageAdapter, model: string, versions: number): Promise<void> {
-  const memory = new MemoryStorage()
-  const registry = new Registry({ storage: memory })
-  const packages = packageMaker(`fill-${model}`, 4_096)
-  for (let version = 0; version < versions; version++) await registry.register(model, packages.next())
-  const entries: string[] = []
-  for await (const { key } of memory.list('')) entries.push(key)
-  for (let start = 0; start < entries.length; start += 32) {
-    await Promise.all(
-      entries.slice(start, start + 32).map(async (key) => {
-        const object = await memory.get(key)
-        if (object !== undefined) await storage.put(key, object.bytes)
-      }),
-    )
   }
 }
 
