@@ -112,8 +112,8 @@ export interface ModelRegistry {
   compare(name: string, left: number, right: number, options?: Options): Promise<VersionComparison>
   /** A page of Markdown for people: what it is, what it takes, how good it is, where it came from. */
   modelCard(name: string, version: number, options?: Options): Promise<string>
-  /** Every blob is verified when it is read. */
-  load(name: string, version: number, options?: Options): Promise<ModelPackage>
+  /** By number, or by an alias that is at it now. Every blob is verified when it is read. */
+  load(name: string, versionOrAlias: number | string, options?: Options): Promise<ModelPackage>
   alias(name: string, alias: string, options?: Options): Promise<ModelVersion | undefined>
   aliases(name: string, options?: Options): Promise<ReadonlyMap<string, number>>
   /** @throws {@link MillraceError} `ALIAS_MOVED` when the alias is not at `expectedVersion`; `ALIAS_PROTECTED`; `ALIAS_MOVE_REFUSED`. */
@@ -124,7 +124,7 @@ export interface ModelRegistry {
   describe(name: string, version: number, description: string, options?: Options): Promise<ModelVersion>
   /** Its number is never used again; deleting it again is no fault. An idempotency key that made it makes another. @throws {@link MillraceError} `VERSION_IN_USE` while an alias points at it. */
   deleteVersion(name: string, version: number, options?: { readonly reason?: string; readonly by?: string } & Options): Promise<void>
-  /** What happens to the model from now on, until the signal aborts. */
+  /** What happens to the model from the first look on, until the signal aborts. */
   watch(name: string, alias: string, options: WatchOptions): AsyncIterable<RegistryEvent>
 }
 

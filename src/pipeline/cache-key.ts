@@ -2,6 +2,7 @@ import { digestOfJson } from '../core/digest.ts'
 import type { Json } from '../core/json.ts'
 import { isPlainObject, toJson } from '../core/json.ts'
 import type { MissReason } from './cache-reason.ts'
+import { isOpen, isSameRemembered, pathTo, rememberParameters } from './remembered.ts'
 import type { AnyStage } from './stage.ts'
 
 /** All that an output depends on. */
@@ -36,16 +37,9 @@ export function cacheKeyOf(parts: KeyParts): string {
   return digestOfJson(parts)
 }
 
-/** Above this the parameters are remembered by their digest, so what of them changed is not told. */
-const rememberedParametersLength = 16_384
-
 /** The parts as they are remembered, to say later what changed. */
 export function rememberParts(parts: KeyParts): Json {
   return toJson({ ...parts, parameters: rememberParameters(parts.parameters) })
-}
-
-export function rememberParameters(parameters: Json): Json {
-  return JSON.stringify(parameters).length > rememberedParametersLength ? { $digest: digestOfJson(parameters) } : parameters
 }
 
 /** What differs between the parts of the last time and those of now: the first difference in the order in which a user would look for it. */
@@ -73,28 +67,23 @@ function same(left: unknown, right: unknown): boolean {
 }
 
 /** The first few places at which two JSON values differ: `learner.parameters.epochs, seed`. */
-function changedPaths(last: unknown, now: unknown): string {
+function changedPaths(last: Json | undefined, now: Json | undefined): string {
   const paths: string[] = []
   collectChanges(last, now, '', paths)
   return paths.length > 3 ? `${paths.slice(0, 3).join(', ')} and ${paths.length - 3} more` : paths.join(', ')
 }
 
-function collectChanges(last: unknown, now: unknown, path: string, into: string[]): void {
-  if (same(last, now)) return
+function collectChanges(last: Json | undefined, now: Json | undefined, path: string, into: string[]): void {
+  if (isSameRemembered(last, now)) return
   if (Array.isArray(last) && Array.isArray(now) && last.length === now.length) {
     for (let index = 0; index < now.length; index++) collectChanges(last[index], now[index], `${path}[${index}]`, into)
     return
   }
-  if (!isPlainObject(last) || !isPlainObject(now) || isTagged(last) || isTagged(now)) {
+  if (!isOpen(last) || !isOpen(now)) {
     if (path !== '') into.push(path)
     return
   }
   for (const key of new Set([...Object.keys(last), ...Object.keys(now)])) {
-    collectChanges(last[key], now[key], path === '' ? key : `${path}.${key}`, into)
+    collectChanges(last[key], now[key], pathTo(path, key), into)
   }
-}
-
-/** Stands for a value that JSON lacks, so its inside is no place of the user's. */
-function isTagged(value: Readonly<Record<string, unknown>>): boolean {
-  return Object.keys(value).some((key) => /^\$[a-z]/.test(key))
 }

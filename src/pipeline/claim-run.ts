@@ -6,6 +6,7 @@ import type { StorageAdapter } from '../storage/adapter.ts'
 import type { AcknowledgedWork } from './acknowledged.ts'
 import { RunFold } from './fold-record.ts'
 import { Journal } from './journal.ts'
+import { journalKey } from './journal-entry.ts'
 import { readEntry } from './journal-reader.ts'
 import type { RunResumed, RunStarted, StageIdentity } from './pipeline-event.ts'
 import type { RunOptions } from './run.ts'
@@ -51,6 +52,7 @@ export interface ResumeOptions {
   readonly takeOver: boolean
   readonly leaseMs: number
   readonly codeVersion?: string
+  readonly tags?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
 }
 
@@ -85,7 +87,7 @@ export async function beginRun(who: Claimant, first: RunStarted): Promise<RunCla
  */
 export async function resumeRun(who: Claimant, by: ResumedBy, options: ResumeOptions): Promise<RunClaim> {
   const { storage, runId, owner, clock } = who
-  const { takeOver, leaseMs, codeVersion, signal } = options
+  const { takeOver, leaseMs, codeVersion, tags, signal } = options
   const withSignal = signal === undefined ? {} : { signal }
   for (let attempt = 1; ; attempt++) {
     const past = isRunId(runId) ? await readPast(storage, runId, withSignal) : undefined
@@ -98,8 +100,8 @@ export async function resumeRun(who: Claimant, by: ResumedBy, options: ResumeOpt
       await watchOwner(storage, { runId, epoch: past.epoch }, { clock, leaseMs: Math.max(leaseMs, past.leaseMs), ...withSignal })
     throwIfAborted(signal)
     const epoch = past.epoch + 1
-    const code = codeVersion === undefined ? {} : { codeVersion }
-    const first: RunResumed = { type: 'run-resumed', runId, time: clock.now(), epoch, leaseMs, ...code }
+    const given = { ...(codeVersion === undefined ? {} : { codeVersion }), ...(tags === undefined ? {} : { tags }) }
+    const first: RunResumed = { type: 'run-resumed', runId, time: clock.now(), epoch, leaseMs, ...given }
     const journal = new Journal({ ...who, epoch, next: past.next })
     try {
       await journal.claim(first)
@@ -108,6 +110,11 @@ export async function resumeRun(who: Claimant, by: ResumedBy, options: ResumeOpt
       const lost = await lostTo(who, past, error)
       if (!takeOver || lost.how === 'resumed' || attempt >= maxTakeOvers) throw lost.error
       continue
+    }
+    // A run that was deleted meanwhile has lost its first entry before the place of ours was free.
+    if ((await storage.get(journalKey(runId, 0), { range: { start: 0, end: 1 } })) === undefined) {
+      await storage.delete(journalKey(runId, past.next))
+      throw runNotFound(storage, runId)
     }
     const { fold, started, acknowledged } = past
     return { journal, fold, epoch, owner, leaseMs, started, first, acknowledged }

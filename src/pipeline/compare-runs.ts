@@ -1,6 +1,6 @@
 import { digestOfJson } from '../core/digest.ts'
 import type { Json } from '../core/json.ts'
-import { isPlainObject } from '../core/json.ts'
+import { isOpen, isSameRemembered, pathTo } from './remembered.ts'
 import type { RunRecord, StageRecord } from './run-record.ts'
 
 /** Two values that differ; null where one side has none. */
@@ -12,15 +12,18 @@ export interface Difference<Value> {
 /** What differs between two runs; what is equal is left out. */
 export interface RunComparison {
   readonly runs: readonly [string, string]
-  /** By stage and path, such as `train.parameters.epochs`; long parameters differ as a whole. */
+  /** By stage and path, such as `train.parameters.epochs`; a key with a dot or a bracket is quoted: `train.parameters["a.b"]`. Long values differ as a whole. */
   readonly parameters: Readonly<Record<string, Difference<Json>>>
   /** SHA-256 names: `input` of the run; `<stage>.input`; and `<stage>.output` where a stage that is the same made another output of the same input. */
   readonly data: Readonly<Record<string, Difference<string>>>
-  /** `codeVersion`; `<stage>.version`; `<stage>.code` where the stage's code or what it declares changed under the same version. */
+  /**
+   * `codeVersion`, a list where a run was resumed under another; `<stage>.version`; `<stage>.code` where the stage's code or what it declares, other than
+   * parameters, changed under the same version.
+   */
   readonly code: Readonly<Record<string, Difference<Json>>>
   /** `<stage>.<metric>`, with how far the right one is above the left one. */
   readonly metrics: Readonly<Record<string, Difference<number> & { readonly change: number | null }>>
-  /** `run`, and stages by name: how they ended, where that differs other than that one took from the cache what the other made. */
+  /** `run`, and `<stage>.outcome`: how they ended, where that differs other than that one took from the cache what the other made. */
   readonly outcomes: Readonly<Record<string, Difference<string>>>
   readonly seed?: Difference<number>
   readonly tags: Readonly<Record<string, Difference<string>>>
@@ -42,20 +45,20 @@ export function compareRuns(left: RunRecord, right: RunRecord): RunComparison {
   const outcomes = new Differences<string>()
   const tags = new Differences<string>()
   data.add('input', left.inputDigest, right.inputDigest)
-  code.add('codeVersion', left.codeVersion, right.codeVersion)
+  code.add('codeVersion', codeVersionsOf(left), codeVersionsOf(right))
   outcomes.add('run', left.outcome, right.outcome)
   for (const name of keysOf(left.tags, right.tags)) tags.add(name, left.tags[name], right.tags[name])
   for (const [name, before, after] of pairsOf(left.stages, right.stages)) {
     addParameters(parameters, `${name}.parameters`, before?.parameters, after?.parameters)
     code.add(`${name}.version`, before?.version, after?.version)
-    if (isSame(before?.version, after?.version) && isSame(before?.parameters, after?.parameters))
-      code.add(`${name}.code`, before?.definition, after?.definition)
+    const isSameVersion = isSame(before?.version, after?.version)
+    if (isSameVersion) code.add(`${name}.code`, before?.code, after?.code)
     data.add(`${name}.input`, before?.inputDigest, after?.inputDigest)
-    const isSameStage = before?.definition === after?.definition && before?.inputDigest === after?.inputDigest
-    if (isSameStage) data.add(`${name}.output`, before?.outputDigest, after?.outputDigest)
+    const isSameCode = isSameVersion && isSame(before?.code, after?.code) && isSame(before?.parameters, after?.parameters)
+    if (isSameCode && before?.inputDigest === after?.inputDigest) data.add(`${name}.output`, before?.outputDigest, after?.outputDigest)
     for (const metric of keysOf(before?.metrics ?? {}, after?.metrics ?? {}))
       metrics.add(`${name}.${metric}`, before?.metrics?.[metric], after?.metrics?.[metric])
-    outcomes.add(name, outcomeOf(before), outcomeOf(after))
+    outcomes.add(`${name}.outcome`, outcomeOf(before), outcomeOf(after))
   }
   return {
     runs: [left.id, right.id],
@@ -91,19 +94,21 @@ function isSame(left: unknown, right: unknown): boolean {
 }
 
 function addParameters(into: Differences<Json>, path: string, left: Json | undefined, right: Json | undefined): void {
-  if (isSame(left, right)) return
+  if (isSameRemembered(left, right)) return
   if (Array.isArray(left) && Array.isArray(right) && left.length === right.length) {
     left.forEach((item: Json, index) => {
       addParameters(into, `${path}[${index}]`, item, right[index] as Json)
     })
   } else if (isOpen(left) && isOpen(right)) {
-    for (const key of keysOf(left, right)) addParameters(into, `${path}.${key}`, left[key], right[key])
+    for (const key of keysOf(left, right)) addParameters(into, pathTo(path, key), left[key], right[key])
   } else into.add(path, left, right)
 }
 
-/** A record whose members are the user's; what stands for a value that JSON lacks is one value. */
-function isOpen(value: Json | undefined): value is { readonly [key: string]: Json } {
-  return isPlainObject(value) && !Object.keys(value).some((key) => /^\$[a-z]/.test(key))
+/** All under which it was at work, in order. */
+function codeVersionsOf({ codeVersion, resumptions }: RunRecord): Json | undefined {
+  const all = [codeVersion, ...resumptions.map((resumption) => resumption.codeVersion)]
+  const given = all.filter((version, index): version is string => version !== undefined && all.indexOf(version) === index)
+  return given.length > 1 ? given : given[0]
 }
 
 /** That one run took from the cache what another made is no difference in what they are. */

@@ -86,10 +86,11 @@ export class RunFold {
   }
 
   /** What had an end that counts keeps it; the rest is to be done again. */
-  #resume(before: RunRecord, { epoch, time, codeVersion }: RunResumed): void {
+  #resume(before: RunRecord, { epoch, time, codeVersion, tags }: RunResumed): void {
     const { error: _error, ...record } = before
-    const resumption = { epoch, time, ...(codeVersion === undefined ? {} : { codeVersion }) }
-    this.#record = { ...record, outcome: 'unfinished', epoch, resumptions: [...record.resumptions, resumption] }
+    const given = { ...(codeVersion === undefined ? {} : { codeVersion }), ...(tags === undefined ? {} : { tags }) }
+    const resumptions = [...record.resumptions, { epoch, time, ...given }]
+    this.#record = { ...record, outcome: 'unfinished', epoch, resumptions, tags: { ...record.tags, ...tags } }
     for (const [name, { record: stage, isStarted }] of this.#stages) {
       // The attempt that its process did not survive was one too; a map has none of its own.
       const attempts = stage.attempts + (isStarted && stage.items === undefined ? 1 : 0)
@@ -120,14 +121,18 @@ function isDone({ outcome }: StageRecord): boolean {
 function identityOf(name: string, identities: readonly StageIdentity[]): Partial<StageRecord> {
   const own = identities.find(({ path }) => path === name)
   if (own === undefined) return {}
-  if (own.kind === 'stage') return { version: own.version, parameters: own.parameters, definition: own.definition }
+  if (own.kind === 'stage') return { version: own.version, parameters: own.parameters, code: own.code }
   const inside = identities.filter(({ path, kind }) => path.startsWith(`${name}/`) && kind === 'stage')
   const parts = inside.map((identity) => ({ ...identity, name: identity.path.slice(name.length + 1) }))
   const byName = (value: (part: StageIdentity) => Json): Json => Object.fromEntries(parts.map((part) => [part.name, value(part)]))
   const [only] = parts
   const isPlain = parts.length === 1 && only !== undefined && name.endsWith(only.name)
-  if (isPlain) return { version: only.version, parameters: only.parameters, definition: only.definition }
-  return { version: byName(({ version }) => version), parameters: byName(({ parameters }) => parameters), definition: own.definition }
+  if (isPlain) return { version: only.version, parameters: only.parameters, code: only.code }
+  return {
+    version: byName(({ version }) => version),
+    parameters: byName(({ parameters }) => parameters),
+    code: byName(({ code }) => code),
+  }
 }
 
 function foldStage(folded: Folded, event: StageEvent): Folded {

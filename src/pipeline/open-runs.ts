@@ -55,6 +55,11 @@ export async function* listOpenRuns(storage: StorageAdapter, options: Options = 
   }
 }
 
+/** Lets a run go, whoever has had it. */
+export async function deleteMarkers(storage: StorageAdapter, runId: string): Promise<void> {
+  for (const folder of [open, resumable]) for await (const { key } of storage.list(`${folder}/${runId}`)) await storage.delete(key)
+}
+
 /** Lets a run go. */
 export async function deleteMarker(storage: StorageAdapter, { runId, epoch, isInProgress }: OpenRun): Promise<void> {
   await storage.delete(markerKey(isInProgress ? open : resumable, runId, epoch))

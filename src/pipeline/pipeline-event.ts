@@ -27,10 +27,13 @@ export interface StageIdentity {
   /** `end` stands for what a whole graph gives. */
   readonly kind: 'stage' | 'map' | 'end'
   readonly version: string
-  /** Long ones by their digest. */
+  /** Long values by their digest. */
   readonly parameters: Json
-  /** SHA-256 of all that the stage is: name, version, parameters, codec, dependencies, whether it is an effect, the source text of its functions. */
-  readonly definition: string
+  /**
+   * SHA-256 of what the stage is, other than its version and its parameters: name, codec, dependencies, whether it is an effect, the source text of its
+   * functions. What those capture or call is not in it; of a bound function only its name is.
+   */
+  readonly code: string
   /** SHA-256 of what it takes its input from, and under which conditions. */
   readonly wiring: string
 }
@@ -56,6 +59,8 @@ export interface RunResumed extends OfRun {
   readonly epoch: number
   readonly leaseMs: number
   readonly codeVersion?: string
+  /** What was given with the resumption. */
+  readonly tags?: Readonly<Record<string, string>>
 }
 /** The output must be made, and why. */
 export interface StageMissed extends OfStage {

@@ -77,7 +77,11 @@ export class RunExecution {
     checkRunOptions(this.id, this.#pipeline.graph, this.#options)
     throwIfAborted(signal)
     const input = await this.#encodeInput()
-    const claim = await this.#claimRun(input)
+    const marking = this.#markNew()
+    const claim = await this.#claimRun(input).catch(async (error: unknown) => {
+      await this.#unmark(marking)
+      throw error
+    })
     this.#claim = claim
     const startedMs = this.#clock.monotonicMs()
     this.#tell(claim.first)
@@ -89,7 +93,7 @@ export class RunExecution {
       })
     try {
       // Before anything is taken from the cache.
-      if (this.#isShared) await markOpen(this.#storage, this.id, claim.epoch)
+      if (this.#isShared) await (marking ?? markOpen(this.#storage, this.id, claim.epoch))
       this.#startHeartbeat(claim)
       if (input.failure !== undefined) throw input.failure.error
       const output = await executeGraph(this.#scope(claim), this.#pipeline.graph, input, {
@@ -112,10 +116,31 @@ export class RunExecution {
     }
   }
 
+  /** An id that was made just now is nobody else's, so its marker need not wait until it is claimed. */
+  #markNew(): Promise<void> | undefined {
+    const { id, resume } = this.#options
+    if (!this.#isShared || id !== undefined || resume !== undefined) return undefined
+    const marking = markOpen(this.#storage, this.id, 1)
+    // Waited for once the run is claimed.
+    marking.catch(() => {})
+    return marking
+  }
+
+  /** A run that could not begin holds nothing. */
+  async #unmark(marking: Promise<void> | undefined): Promise<void> {
+    try {
+      if (marking === undefined) return
+      await marking
+      await markEnded(this.#storage, this.id, 1, { isResumable: false })
+    } catch {
+      // Why it could not begin is what is told.
+    }
+  }
+
   #claimRun(input: RunInput): Promise<RunClaim> {
     const options = this.#options
     const { graph, name } = this.#pipeline
-    const { resume, takeOver = false, tags = {}, codeVersion, seed, force = [], leaseMs = defaultLeaseMs } = options
+    const { resume, takeOver = false, tags, codeVersion, seed, force = [], leaseMs = defaultLeaseMs } = options
     const who = {
       storage: this.#storage,
       runId: this.id,
@@ -132,7 +157,8 @@ export class RunExecution {
     if (resume !== undefined) {
       const { signal } = options
       const now = { pipeline: name, identities, inputDigest, options }
-      return resumeRun(who, now, { takeOver, leaseMs, ...code, ...(signal === undefined ? {} : { signal }) })
+      const given = { ...code, ...(tags === undefined ? {} : { tags: { ...tags } }) }
+      return resumeRun(who, now, { takeOver, leaseMs, ...given, ...(signal === undefined ? {} : { signal }) })
     }
     return beginRun(who, {
       type: 'run-started',
@@ -238,13 +264,15 @@ export class RunExecution {
     this.#tell(whole)
     const record = fold.record()
     if (this.#isShared) {
-      try {
-        await writeSummary(this.#storage, record, journal.next)
-        await markEnded(this.#storage, this.id, epoch, { isResumable: event.outcome !== 'succeeded' })
-      } catch (error) {
-        // The journal has all of it; a marker that stays holds outputs for longer than it must.
-        this.#logger.warn('The summary of a run was not written.', { run: this.id, error: messageOf(error) })
-      }
+      // Neither needs the other.
+      const settled = await Promise.allSettled([
+        writeSummary(this.#storage, record, journal.next),
+        markEnded(this.#storage, this.id, epoch, { isResumable: event.outcome !== 'succeeded' }),
+      ])
+      // The journal has all of it; a marker that stays holds outputs for longer than it must.
+      for (const result of settled)
+        if (result.status === 'rejected')
+          this.#logger.warn('The summary of a run was not written.', { run: this.id, error: messageOf(result.reason) })
     }
     return record
   }

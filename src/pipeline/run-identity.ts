@@ -1,9 +1,9 @@
 import { digestOfJson } from '../core/digest.ts'
 import { MillraceError } from '../core/error.ts'
-import { rememberParameters } from './cache-key.ts'
 import type { Graph, GraphNode, MapNode, StageNode } from './graph.ts'
 import { graphInput } from './graph.ts'
 import type { StageIdentity } from './pipeline-event.ts'
+import { rememberParameters } from './remembered.ts'
 
 /**
  * What the stages of a graph are and how they hang together, those inside maps too: a run can be resumed by a pipeline whose identities are equal.
@@ -16,12 +16,12 @@ export function identitiesOf(graph: Graph, prefix = ''): readonly StageIdentity[
     if (node.kind === 'stage') identities.push(identityOfStage(node, `${prefix}${node.id}`, wiring.of(node)))
     if (node.kind !== 'map') continue
     const path = `${prefix}${node.id}`
-    identities.push({ path, kind: 'map', version: '', parameters: null, definition: digestOfJson({ map: path }), wiring: wiring.of(node) })
+    identities.push({ path, kind: 'map', version: '', parameters: null, code: digestOfJson({ map: path }), wiring: wiring.of(node) })
     identities.push(...identitiesOf(node.body, `${path}/`))
   }
   // A rearranged end is a change too.
-  const definition = digestOfJson({ output: wiring.reference(graph.output) })
-  identities.push({ path: `${prefix}#end`, kind: 'end', version: '', parameters: null, definition, wiring: definition })
+  const end = digestOfJson({ output: wiring.reference(graph.output) })
+  identities.push({ path: `${prefix}#end`, kind: 'end', version: '', parameters: null, code: end, wiring: end })
   return identities
 }
 
@@ -64,23 +64,21 @@ function changeOf(before: StageIdentity | undefined, now: StageIdentity): string
   if (before.kind !== now.kind) return `is a ${now.kind}, not a ${before.kind}`
   if (before.version !== now.version) return `is of version ${now.version}, not ${before.version}`
   if (digestOfJson(before.parameters) !== digestOfJson(now.parameters)) return 'has other parameters'
-  if (before.definition !== now.definition) return 'changed'
+  if (before.code !== now.code) return 'changed'
   return before.wiring === now.wiring ? undefined : 'takes its input from elsewhere'
 }
 
 function identityOfStage({ stage }: StageNode, path: string, wiring: string): StageIdentity {
   const { name, version, effect = false, codec, codeDependencies = [], run, fingerprint } = stage.definition
-  const definition = digestOfJson({
+  const code = digestOfJson({
     name,
-    version,
-    parameters: stage.parameters,
     codec: codec === undefined ? null : `${codec.name}@${codec.version}`,
     codeDependencies,
     effect,
     run: textOf(run),
     fingerprint: fingerprint === undefined ? null : textOf(fingerprint),
   })
-  return { path, kind: 'stage', version, parameters: rememberParameters(stage.parameters), definition, wiring }
+  return { path, kind: 'stage', version, parameters: rememberParameters(stage.parameters), code, wiring }
 }
 
 /** Digests of how nodes take their inputs. Hidden nodes have ids that shift, so they count by what they are. */
@@ -116,6 +114,9 @@ class Wiring {
   }
 }
 
+/** The source text. Bound functions have none, and built-in ones only their name: of those it is the name and how many arguments they take that is seen. */
 function textOf(work: unknown): string {
-  return Function.prototype.toString.call(work)
+  const text = Function.prototype.toString.call(work)
+  const isNative = typeof work === 'function' && /\{\s*\[native code\]\s*\}$/.test(text)
+  return isNative ? `${text} ${work.name}/${work.length}` : text
 }

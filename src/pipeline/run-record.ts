@@ -30,10 +30,10 @@ export interface StageRecord {
   readonly attempts: number
   /** Its version; for a map of a pipeline, by the names of the stages inside. */
   readonly version?: Json
-  /** As they count in the cache key, long ones by their digest; for a map of a pipeline, by the names of the stages inside. */
+  /** As they count in the cache key; where they are above 16,384 characters, their long values by digest. For a map of a pipeline, by the names of the stages inside. */
   readonly parameters?: Json
-  /** SHA-256 of all that the stage is, its code included. */
-  readonly definition?: string
+  /** SHA-256 of its code and what it declares, without version and parameters; for a map of a pipeline, by the names of the stages inside. */
+  readonly code?: Json
   /** Why it ran, was taken from the cache, was skipped or was abandoned. */
   readonly reason?: StageReason
   /** What of it changed, such as `learner.parameters.epochs`. */
@@ -68,9 +68,17 @@ export interface RunRecord {
   readonly durationMs?: number
   /** 1 for a run that was never resumed. */
   readonly epoch: number
-  readonly resumptions: readonly { readonly epoch: number; readonly time: number; readonly codeVersion?: string }[]
+  /** Each with what was given with it. */
+  readonly resumptions: readonly {
+    readonly epoch: number
+    readonly time: number
+    readonly codeVersion?: string
+    readonly tags?: Readonly<Record<string, string>>
+  }[]
   readonly seed: number
+  /** Of the start and of all resumptions; of two values of a name the later one. */
   readonly tags: Readonly<Record<string, string>>
+  /** Of the start; resumptions have their own. */
   readonly codeVersion?: string
   /** SHA-256 of the content of the run's input; null where it cannot be stored. */
   readonly inputDigest: string | null

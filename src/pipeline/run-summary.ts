@@ -12,7 +12,7 @@ interface Options {
   readonly signal?: AbortSignal
 }
 
-function summaryKey(runId: string): string {
+export function summaryKey(runId: string): string {
   return `${runFolder(runId)}/record`
 }
 

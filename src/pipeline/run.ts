@@ -17,6 +17,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal
   /** 1 to 100 of `[a-z0-9-]`, new in this storage. Default: one that sorts by time. */
   readonly id?: string
+  /** With `resume`: added to the run's, and of two values of a name the later one counts. */
   readonly tags?: Readonly<Record<string, string>>
   /** Of every random stream that stages are given. Default 0. */
   readonly seed?: number
@@ -40,7 +41,7 @@ export interface RunOptions {
   readonly leaseMs?: number
   /** Outputs whose stored form is larger are not kept in the cache; default 64 MB. What they hold in blobs does not count. */
   readonly maxEntryBytes?: number
-  /** A git commit, say: for lineage. */
+  /** A git commit, say: for lineage. With `resume` it is kept with the resumption, and what is made from then on has it. */
   readonly codeVersion?: string
   readonly onEvent?: (event: PipelineEvent) => unknown
 }

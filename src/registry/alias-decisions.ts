@@ -1,8 +1,9 @@
 import { MillraceError } from '../core/error.ts'
+import { invalidArgument } from '../core/invalid-argument.ts'
 import type { Decision } from '../storage/numbered-log.ts'
-import { invalidArgument } from './names.ts'
 import type { Account, AliasState, RegistryOperation, RegistryState } from './registry-state.ts'
 import { aliasIn } from './registry-state.ts'
+import { aliasNotFound } from './version-reader.ts'
 
 /** Which alias of which model is to be moved, and by whom. */
 export interface AliasMove extends Account {
@@ -88,13 +89,6 @@ export function decideProtection(state: RegistryState, move: AliasMove, isProtec
   if (isProtected) assertRoom(state, move.alias)
   else assertTold(move, { reason: move.reason, by: move.by })
   return { operation: { type: isProtected ? 'protect-alias' : 'unprotect-alias', alias: move.alias, ...accountIn(move) } }
-}
-
-export function aliasNotFound(name: string, alias: string): MillraceError<'MODEL_NOT_FOUND'> {
-  return new MillraceError('MODEL_NOT_FOUND', {
-    message: `Expected an alias "${alias}" of model "${name}". Received none.`,
-    details: { name, alias },
-  })
 }
 
 /** What the alias stood on below that. */

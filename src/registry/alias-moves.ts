@@ -1,15 +1,15 @@
-import { isAbortOf } from '../core/abort.ts'
+import { isAbortOf, raceAbort } from '../core/abort.ts'
 import { MillraceError, messageOf } from '../core/error.ts'
 import type { LogTarget } from '../log/log-target.ts'
 import type { ModelVersion, SetAliasOptions } from '../model/model-registry.ts'
 import type { AliasDecision, AliasMove, AliasTarget } from './alias-decisions.ts'
-import { aliasNotFound, decideProtection, decideRemoveAlias, decideRollback, decideSetAlias } from './alias-decisions.ts'
+import { decideProtection, decideRemoveAlias, decideRollback, decideSetAlias } from './alias-decisions.ts'
 import type { ModelChanges } from './model-changes.ts'
-import { accountOf, assertName } from './names.ts'
+import { accountOf, assertName, assertObject, assertWholeNumber } from './names.ts'
 import type { RegistryState } from './registry-state.ts'
 import type { RegistryEntry } from './version-log.ts'
 import type { SignalOption, VersionReader } from './version-reader.ts'
-import { signalOf } from './version-reader.ts'
+import { aliasNotFound, signalOf } from './version-reader.ts'
 
 /** An alias that is about to be moved, as the hook `beforeAliasMove` is told of it. */
 export interface AliasMoveRequest {
@@ -119,7 +119,8 @@ export class AliasMoves {
     decision: AliasDecision,
     options: SignalOption,
   ): Promise<AliasDecision> {
-    if (this.#before === undefined) return decision
+    const before = this.#before
+    if (before === undefined) return decision
     const { name, alias, reason, by } = move
     const [from, to] = await Promise.all([
       this.#reader.aliasEntry(name, alias, head, options),
@@ -136,7 +137,8 @@ export class AliasMoves {
       ...signalOf(options),
     }
     try {
-      await this.#before(request)
+      // What is thrown at once refuses as well; a hook that never answers ends with the signal.
+      await raceAbort((async () => before(request))(), options.signal)
     } catch (cause) {
       if (isAbortOf(options.signal, cause)) throw cause
       throw refused(move, target?.version ?? null, cause)
@@ -158,12 +160,13 @@ export class AliasMoves {
 }
 
 function moveOf(name: string, alias: string, options: SetAliasOptions): AliasMove {
+  assertObject('options', options)
   const { expectedVersion } = options
   return {
     name: assertName('name', name),
     alias: assertName('alias', alias),
     ...accountOf(options),
-    ...(expectedVersion === undefined ? {} : { expectedVersion }),
+    ...(expectedVersion === undefined ? {} : { expectedVersion: assertWholeNumber('expectedVersion', expectedVersion, 0) }),
   }
 }
 

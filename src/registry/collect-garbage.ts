@@ -1,7 +1,11 @@
+import { invalidArgument } from '../core/invalid-argument.ts'
+import { receivedText } from '../core/received.ts'
 import { catalogReferences } from '../data/catalog-references.ts'
 import { cacheReferences } from '../pipeline/cache-references.ts'
 import type { BlobReferences, CollectBlobsOptions, CollectedBlobs } from '../storage/blob-references.ts'
 import { collectBlobs } from '../storage/collect-blobs.ts'
+import { forgetDeadImports } from './export/import-staging.ts'
+import { assertObject } from './names.ts'
 import { registryReferences } from './registry-references.ts'
 import type { VersionReaderOptions } from './version-reader.ts'
 
@@ -11,9 +15,16 @@ export interface CollectGarbageOptions extends Pick<CollectBlobsOptions, 'dryRun
 }
 
 /** Deletes the blobs that nothing in the storage names: no version, no data version in the catalog, nothing in the pipeline's cache, nothing of the host's. */
-export function collectGarbage(shared: VersionReaderOptions, options: CollectGarbageOptions): Promise<CollectedBlobs> {
+export async function collectGarbage(shared: VersionReaderOptions, options: CollectGarbageOptions): Promise<CollectedBlobs> {
+  assertObject('options', options)
+  const { dryRun = false, olderThanMs = 0, signal } = options
+  if (typeof dryRun !== 'boolean') throw invalidArgument('dryRun', 'true or false', receivedText(dryRun))
+  if (typeof olderThanMs !== 'number' || !(olderThanMs >= 0))
+    throw invalidArgument('olderThanMs', 'a number of milliseconds, 0 or more', receivedText(olderThanMs))
   const { storage, clock, random } = shared
   const { references: own = [], ...rest } = options
   const references = [registryReferences(storage), catalogReferences(storage), cacheReferences(storage), ...own]
-  return collectBlobs(storage, { ...rest, references, clock, random })
+  const collected = await collectBlobs(storage, { ...rest, references, clock, random })
+  if (!dryRun) await forgetDeadImports(storage, { clock, ...(signal === undefined ? {} : { signal }) })
+  return collected
 }

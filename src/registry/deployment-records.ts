@@ -1,9 +1,10 @@
 import type { Clock } from '../core/clock.ts'
+import { invalidArgument } from '../core/invalid-argument.ts'
 import type { Random } from '../core/random.ts'
 import type { StorageAdapter } from '../storage/adapter.ts'
 import { NumberedLog } from '../storage/numbered-log.ts'
 import { isDeploymentEntry } from './check-entries.ts'
-import { accountOf, invalidArgument } from './names.ts'
+import { accountOf } from './names.ts'
 
 /** Where a version was put to work. */
 export interface DeploymentRecord {

@@ -2,6 +2,7 @@ import { MillraceError } from '../core/error.ts'
 import type { Appended, Decide } from '../storage/numbered-log.ts'
 import type { RegistryOperation, RegistryState } from './registry-state.ts'
 import type { SignalOption, VersionReader } from './version-reader.ts'
+import { signalOf } from './version-reader.ts'
 
 /** How the log of a model is changed. */
 export class ModelChanges {
@@ -18,7 +19,9 @@ export class ModelChanges {
     options: { readonly look?: boolean } & SignalOption,
   ): Promise<Appended<RegistryState, RegistryOperation, Existing>> {
     try {
-      return await this.#reader.logOf(name).log.append<Existing>(decide, options)
+      const log = this.#reader.logOf(name)
+      await log.assertEnd(signalOf(options))
+      return await log.log.append<Existing>(decide, options)
     } catch (error) {
       // Only of this log: a decision may have read and written elsewhere.
       if (!MillraceError.is(error, 'STORAGE_CONFLICT') || !error.details.key.startsWith(`models/${name}/log/`)) throw error

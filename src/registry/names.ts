@@ -1,4 +1,4 @@
-import { MillraceError } from '../core/error.ts'
+import { invalidArgument } from '../core/invalid-argument.ts'
 import { receivedText } from '../core/received.ts'
 import { isKeySegment } from '../storage/key.ts'
 
@@ -31,14 +31,12 @@ export function assertDescription(description: string): string {
 /** @throws {@link MillraceError} `ARGUMENT_INVALID`. */
 export function assertWholeNumber(argument: string, value: number, least: number): number {
   if (Number.isSafeInteger(value) && value >= least) return value
-  throw invalidArgument(argument, `a whole number of at least ${least}`, String(value))
+  throw invalidArgument(argument, `a whole number of at least ${least}`, receivedText(value))
 }
 
-export function invalidArgument(argument: string, expected: string, received: string): MillraceError<'ARGUMENT_INVALID'> {
-  return new MillraceError('ARGUMENT_INVALID', {
-    message: `Expected the ${argument} to be ${expected}. Received ${received.slice(0, 200)}.`,
-    details: { argument, expected, received: received.slice(0, 200) },
-  })
+/** Of what comes from plain JavaScript the kind is not known. @throws {@link MillraceError} `ARGUMENT_INVALID`. */
+export function assertObject(argument: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidArgument(argument, 'an object', receivedText(value))
 }
 
 function shortText(argument: string, text: unknown, maxLength: number): string | null {

@@ -1,5 +1,6 @@
 import { isAbortOf } from '../core/abort.ts'
 import { digestOfJson } from '../core/digest.ts'
+import { invalidArgument } from '../core/invalid-argument.ts'
 import type { Json } from '../core/json.ts'
 import { canonicalJson, toJson } from '../core/json.ts'
 import { receivedText } from '../core/received.ts'
@@ -14,7 +15,7 @@ import { getBlob } from '../storage/blobs.ts'
 import { outcomeUnknown } from '../storage/faults.ts'
 import type { Decision } from '../storage/numbered-log.ts'
 import type { ModelChanges } from './model-changes.ts'
-import { assertName, invalidArgument } from './names.ts'
+import { assertName, assertObject } from './names.ts'
 import { RecentMap } from './recent-map.ts'
 import type { RegisterOperation, RegistryOperation, RegistryState } from './registry-state.ts'
 import type { RegisterEntry } from './version-log.ts'
@@ -35,6 +36,8 @@ export class Registrations {
   readonly #reader: VersionReader
   readonly #changes: ModelChanges
   readonly #logger: LogTarget | undefined
+  /** Of the log of collections, when the last registration was confirmed. */
+  #seenGeneration: number | undefined
   readonly #intact = new RecentMap<string, { readonly generation: number; readonly untilMs: number }>(maxKnown)
 
   constructor(reader: VersionReader, changes: ModelChanges, logger: LogTarget | undefined) {
@@ -45,10 +48,13 @@ export class Registrations {
 
   async register(name: string, modelPackage: ModelPackage, options: RegisterModelOptions): Promise<ModelVersion> {
     assertName('name', name)
+    assertPackage(modelPackage)
+    assertObject('options', options)
     const io = signalOf(options)
     const keyDigest = keyDigestOf(options.idempotencyKey)
     // Before the first blob, so that whatever is collected from now on is found by `confirm`.
-    const writer = await BlobWriter.begin(this.#reader.shared.storage, io)
+    const since = this.#seenGeneration === undefined ? {} : { since: this.#seenGeneration }
+    const writer = await BlobWriter.begin(this.#reader.shared.storage, { ...io, ...since })
     const before = keyDigest === undefined ? undefined : await this.#madeWith(name, keyDigest, io)
     if (before !== undefined) return await this.#again(name, before, modelPackage, writer, io)
     // Blobs first: a version never names what is not there.
@@ -131,7 +137,15 @@ export class Registrations {
     const digests = blobsOfManifest(manifest).map(({ digest }) => digest)
     const named = made.operation.manifest === null ? [...digests, manifestDigest] : digests
     await writer.confirm(named, (digest) => (ours.has(digest) ? modelPackage.blob(digest, io) : getBlob(storage, digest, io)), io)
+    this.#seenGeneration = writer.generation
   }
+}
+
+/** The manifest itself is checked when it is stored. */
+function assertPackage(value: ModelPackage): void {
+  const { manifest, manifestDigest, blob }: Readonly<Record<keyof ModelPackage, unknown>> = Object(value)
+  if (typeof manifest === 'object' && manifest !== null && typeof manifestDigest === 'string' && typeof blob === 'function') return
+  throw invalidArgument('modelPackage', 'a manifest, its digest and a way to its blobs', receivedText(value))
 }
 
 function keyDigestOf(key: string | undefined): string | undefined {

@@ -1,9 +1,6 @@
 import { throwIfAborted } from '../core/abort.ts'
-import type { Clock } from '../core/clock.ts'
-import { systemClock } from '../core/clock.ts'
-import { MillraceError } from '../core/error.ts'
-import type { Random } from '../core/random.ts'
-import { systemRandom } from '../core/random.ts'
+import { invalidArgument } from '../core/invalid-argument.ts'
+import { receivedText } from '../core/received.ts'
 import type { LogTarget } from '../log/log-target.ts'
 import { blobsOfManifest } from '../model/manifest.ts'
 import type { ModelPackage } from '../model/model-package.ts'
@@ -20,9 +17,7 @@ import type {
   VersionQuery,
   WatchOptions,
 } from '../model/model-registry.ts'
-import type { StorageAdapter } from '../storage/adapter.ts'
 import type { CollectedBlobs } from '../storage/blob-references.ts'
-import type { BeforeAliasMove } from './alias-moves.ts'
 import { AliasMoves } from './alias-moves.ts'
 import { championSource } from './champion-source.ts'
 import type { CollectGarbageOptions } from './collect-garbage.ts'
@@ -30,37 +25,21 @@ import type { ExportedFile } from './export/export-index.ts'
 import type { ExportModelOptions } from './export/export-model.ts'
 import type { ImportedModel, ImportModelOptions } from './export/import-model.ts'
 import { ModelChanges } from './model-changes.ts'
-import { assertName } from './names.ts'
+import { assertName, assertObject } from './names.ts'
 import { Registrations } from './registrations.ts'
 import type { RegistryChange } from './registry-change.ts'
 import { changeOf } from './registry-change.ts'
-import { aliasesAt } from './registry-state.ts'
-import type { DescribedVersion } from './version-comparison.ts'
+import type { AccountOptions, RegistryOptions } from './registry-options.ts'
+import { sharedOptions } from './registry-options.ts'
 import { deleteVersion } from './version-deletion.ts'
 import type { VersionLineage } from './version-lineage.ts'
 import { listModels, listVersions, searchVersions } from './version-listing.ts'
-import type { RegistryEntry } from './version-log.ts'
 import type { NotesChange, TagChanges } from './version-notes.ts'
 import type { SignalOption } from './version-reader.ts'
 import { signalOf, VersionReader } from './version-reader.ts'
 import { watchModel } from './watch-model.ts'
 
-export interface RegistryOptions {
-  /** Where versions and their blobs are kept; it must put if absent. */
-  readonly storage: StorageAdapter
-  /** Is told of each version made or deleted and each alias moved. */
-  readonly logger?: LogTarget
-  /** A gate before every move of an alias: what it throws refuses the move (`ALIAS_MOVE_REFUSED`). */
-  readonly beforeAliasMove?: BeforeAliasMove
-  readonly clock?: Clock
-  /** For the jitter between attempts and the ids of operations. */
-  readonly random?: Random
-  /** How often a change is tried against other writers before `REGISTRY_BUSY`; default 100. */
-  readonly attempts?: number
-}
-
 // What a page or service that trains and serves does not need (upkeep, export, pages for people) is loaded when it is called.
-
 /**
  * Versions of models and the aliases that point at them, over any storage that can put if absent: a folder, a page's IndexedDB, a bucket. No server
  * of its own, any number of writers.
@@ -78,27 +57,15 @@ export interface RegistryOptions {
  * await registry.setAlias('flight-delay', 'champion', version, { reason: 'AUC 0.79', by: 'nightly' })
  */
 export class Registry implements ModelRegistry, DeploymentRecorder {
-  readonly #storage: StorageAdapter
   readonly #logger: LogTarget | undefined
-  readonly #clock: Clock
   readonly #reader: VersionReader
   readonly #changes: ModelChanges
   readonly #registrations: Registrations
   readonly #aliases: AliasMoves
 
   constructor(options: RegistryOptions) {
-    const { storage, clock = systemClock, random = systemRandom } = options
-    if (!storage.capabilities.putIfAbsent) {
-      throw new MillraceError('STORAGE_CAPABILITY_MISSING', {
-        message: `Expected a storage that can put if absent for a model registry. Received "${storage.name}", which cannot.`,
-        details: { storage: storage.name, capability: 'putIfAbsent' },
-      })
-    }
-    this.#storage = storage
+    this.#reader = new VersionReader(sharedOptions(options))
     this.#logger = options.logger
-    this.#clock = clock
-    const { attempts } = options
-    this.#reader = new VersionReader({ storage, clock, random, ...(attempts === undefined ? {} : { attempts }) })
     this.#changes = new ModelChanges(this.#reader)
     this.#registrations = new Registrations(this.#reader, this.#changes, options.logger)
     this.#aliases = new AliasMoves(this.#reader, this.#changes, options)
@@ -108,7 +75,8 @@ export class Registry implements ModelRegistry, DeploymentRecorder {
    * Makes the next version. An idempotency key makes one version, whoever comes with it and how often; once that version was deleted, the key makes
    * another.
    *
-   * @throws {@link MillraceError} `STORAGE_CORRUPT` when the package is not what its digests say; `STORAGE_NO_SPACE`: nothing was made.
+   * @throws {@link MillraceError} `STORAGE_CORRUPT` when the package is not what its digests say, or when the log of the model has lost an entry;
+   * `STORAGE_NO_SPACE`: nothing was made.
    */
   register(name: string, modelPackage: ModelPackage, options: RegisterModelOptions = {}): Promise<ModelVersion> {
     return this.#registrations.register(name, modelPackage, options)
@@ -125,7 +93,7 @@ export class Registry implements ModelRegistry, DeploymentRecorder {
 
   /** The names of all models, sorted as storage sorts them. */
   models(options: SignalOption = {}): AsyncIterable<string> {
-    return listModels(this.#storage, options)
+    return listModels(this.#reader.shared.storage, options)
   }
 
   /**
@@ -139,25 +107,23 @@ export class Registry implements ModelRegistry, DeploymentRecorder {
   }
 
   async compare(name: string, left: number, right: number, options: SignalOption = {}): Promise<VersionComparison> {
-    const { compareVersions } = await import('./version-comparison.ts')
-    return compareVersions(await this.#described(name, left, options), await this.#described(name, right, options))
+    return (await import('./version-views.ts')).comparison(this.#reader, name, [left, right], options)
   }
 
   async modelCard(name: string, version: number, options: SignalOption = {}): Promise<string> {
-    const described = await this.#described(name, version, options)
-    const head = await this.#reader.head(name, options)
-    const { modelCardOf } = await import('./model-card.ts')
-    return modelCardOf(described, { aliases: head === undefined ? [] : aliasesAt(head.state, version) })
+    return (await import('./version-views.ts')).card(this.#reader, name, version, options)
   }
 
   /**
-   * The package of a version, its manifest and every blob read and compared with their digests.
+   * The package of a version, given by its number or by an alias that is at it now, its manifest and every blob read and compared with their digests.
    *
    * @throws {@link MillraceError} `MODEL_NOT_FOUND`, `VERSION_DELETED`; `STORAGE_NOT_FOUND` naming the blob that is gone; `STORAGE_CORRUPT` naming the one
    * that changed.
+   * @example
+   * const { manifest } = await registry.load('flight-delay', 'champion')
    */
-  async load(name: string, version: number, options: SignalOption = {}): Promise<ModelPackage> {
-    const modelPackage = await this.#reader.open(name, await this.#reader.entryOf(name, version, options), options)
+  async load(name: string, versionOrAlias: number | string, options: SignalOption = {}): Promise<ModelPackage> {
+    const modelPackage = await this.#reader.open(name, await this.#reader.entryAt(name, versionOrAlias, options), options)
     for (const { digest } of blobsOfManifest(modelPackage.manifest)) {
       throwIfAborted(options.signal)
       await modelPackage.blob(digest, signalOf(options))
@@ -179,6 +145,7 @@ export class Registry implements ModelRegistry, DeploymentRecorder {
   /** The version that an alias pointed at at a time (milliseconds since 1970 UTC); one that was deleted since, too. A few reads, however long the history. */
   async aliasAt(name: string, alias: string, time: number, options: SignalOption = {}): Promise<ModelVersion | undefined> {
     assertName('alias', alias)
+    if (typeof time !== 'number' || Number.isNaN(time)) throw invalidArgument('time', 'milliseconds since 1970 UTC', receivedText(time))
     const entry = await this.#reader.logOf(name).log.entryAt(time, signalOf(options))
     const made = await this.#reader.aliasEntry(name, alias, entry, options)
     return made === undefined ? undefined : this.#reader.versionOf(name, made, options)
@@ -210,11 +177,7 @@ export class Registry implements ModelRegistry, DeploymentRecorder {
   }
 
   /** From now on the alias moves only for who gives `expectedVersion`, `reason` and `by`, and is not removed. It need not be there yet. */
-  protectAlias(
-    name: string,
-    alias: string,
-    options: { readonly reason?: string; readonly by?: string } & SignalOption = {},
-  ): Promise<void> {
+  protectAlias(name: string, alias: string, options: AccountOptions = {}): Promise<void> {
     return this.#aliases.protect(name, alias, true, options)
   }
 
@@ -237,20 +200,18 @@ export class Registry implements ModelRegistry, DeploymentRecorder {
    *
    * @throws {@link MillraceError} `MODEL_NOT_FOUND`; `VERSION_IN_USE` while an alias points at it.
    */
-  deleteVersion(
-    name: string,
-    version: number,
-    options: { readonly reason?: string; readonly by?: string } & SignalOption = {},
-  ): Promise<void> {
+  deleteVersion(name: string, version: number, options: AccountOptions = {}): Promise<void> {
     return deleteVersion(name, version, options, { reader: this.#reader, changes: this.#changes, logger: this.#logger })
   }
 
   /**
-   * Each version made and each move of the alias, in their order, from the moment when the iteration begins. Polls; a storage that cannot be reached is waited
-   * for. Ends by `break`, or rejects with `signal.reason`.
+   * Each version made and each move of the alias, in their order, from the first look on, which is made when the iteration begins. Polls; a storage that cannot
+   * be reached later on is waited for, and what happened meanwhile is told. Ends by `break`, or rejects with `signal.reason`.
+   *
+   * @throws {@link MillraceError} `STORAGE_UNAVAILABLE` when the first look fails: from where on to tell is not known, so nothing is watched.
    */
   watch(name: string, alias: string, options: WatchOptions = {}): AsyncIterable<RegistryEvent> {
-    return watchModel(this.#reader, name, alias, { ...options, clock: this.#clock })
+    return watchModel(this.#reader, name, alias, { ...options, clock: this.#reader.shared.clock })
   }
 
   /** All changes of a model, oldest first: which version was `champion` when, and who moved it why. */
@@ -261,16 +222,15 @@ export class Registry implements ModelRegistry, DeploymentRecorder {
   /**
    * Where a version came from (data, code, packages, parameters, the run that made it) and what became of it: the aliases that it served under, the places
    * where it was at work. Names of data and records of runs are those of this registry's storage.
+   * For people, not for every request: to know the aliases' terms, every change of the model since the version was made is read, and to name the data the
+   * whole catalog.
    *
    * @example
    * const { data, run, aliases } = await registry.lineage('flight-delay', 1)
    * aliases.map(({ alias }) => alias) // ['champion']
    */
   async lineage(name: string, version: number, options: SignalOption = {}): Promise<VersionLineage> {
-    const head = await this.#reader.head(name, options)
-    const made = await this.#reader.entryAsOf(name, version, head, options)
-    const { lineageOf } = await import('./version-lineage.ts')
-    return lineageOf(this.#reader, name, made, head as RegistryEntry, options)
+    return (await import('./version-views.ts')).lineage(this.#reader, name, version, options)
   }
 
   /** Keeps that a version is at work somewhere; a place that is known already is not recorded again. @throws {@link MillraceError} `MODEL_NOT_FOUND`, `VERSION_DELETED`. */
@@ -279,6 +239,7 @@ export class Registry implements ModelRegistry, DeploymentRecorder {
     version: number,
     options: { readonly deployment: string; readonly by?: string } & SignalOption,
   ): Promise<void> {
+    assertObject('options', options)
     await this.#reader.entryOf(name, version, options)
     await this.#reader.deploymentsOf(name, version).add(options)
   }
@@ -296,17 +257,18 @@ export class Registry implements ModelRegistry, DeploymentRecorder {
   }
 
   /**
-   * Registers the versions of an export as new ones: see `importModel`, which takes any registry. The files are kept in this registry's storage until all
-   * of them are verified.
+   * Registers the versions of an export as new ones: see `importModel`, which takes any registry. The files are kept in this registry's storage until their
+   * versions are registered, safe from collectors.
    *
    * @throws {@link MillraceError} `EXPORT_INVALID`: nothing was registered.
    */
   async importModel(
     files: AsyncIterable<ExportedFile> | Iterable<ExportedFile>,
-    options: Omit<ImportModelOptions, 'staging'> = {},
+    options: Omit<ImportModelOptions, 'staging' | 'clock' | 'random'> = {},
   ): Promise<ImportedModel> {
     const { importModel } = await import('./export/import-model.ts')
-    return importModel(this, files, { ...options, staging: this.#storage })
+    const { storage: staging, clock, random } = this.#reader.shared
+    return importModel(this, files, { ...options, staging, clock, random })
   }
 
   /**
@@ -334,11 +296,5 @@ export class Registry implements ModelRegistry, DeploymentRecorder {
   async #note(name: string, version: number, change: NotesChange, options: SignalOption): Promise<ModelVersion> {
     const made = await this.#reader.entryOf(name, version, options)
     return this.#reader.recordOf(name, made, await this.#reader.notesOf(name, version).change(change, signalOf(options)), options)
-  }
-
-  async #described(name: string, version: number, options: SignalOption): Promise<DescribedVersion> {
-    const made = await this.#reader.entryOf(name, version, options)
-    const { manifest } = await this.#reader.open(name, made, options)
-    return { version: await this.#reader.versionOf(name, made, options), manifest }
   }
 }

@@ -3,7 +3,7 @@ import type { StorageAdapter } from '../storage/adapter.ts'
 import { assertName, assertWholeNumber } from './names.ts'
 import { asRegister } from './version-log.ts'
 import { noNotes } from './version-notes.ts'
-import { matchesQuery } from './version-query.ts'
+import { assertQuery, matchesQuery } from './version-query.ts'
 import type { SignalOption, VersionReader } from './version-reader.ts'
 import { signalOf } from './version-reader.ts'
 
@@ -55,6 +55,7 @@ export async function* listModels(storage: StorageAdapter, options: SignalOption
 
 /** Versions of which all holds that the query asks, model by model. */
 export async function* searchVersions(reader: VersionReader, query: VersionQuery): AsyncGenerator<ModelVersion, void, undefined> {
+  assertQuery(query)
   const { name, limit = Number.POSITIVE_INFINITY } = query
   if (limit !== Number.POSITIVE_INFINITY) assertWholeNumber('limit', limit, 0)
   const io = signalOf(query)

@@ -19,6 +19,11 @@ export const registryFormat: { readonly format: string; readonly formatVersion: 
   formatVersion: 1,
 }
 
+/** Why a log is not read on: what stands here may hold versions that its end, as it is found, knows nothing of. */
+const gapReason = 'an entry is missing between others'
+
+const entryKey = /\/\d{16}$/
+
 interface SignalOption {
   readonly signal?: AbortSignal
 }
@@ -26,6 +31,9 @@ interface SignalOption {
 /** The log of one model, and where in it each version was made, each was deleted, and each idempotency key was used. */
 export class VersionLog {
   readonly log: NumberedLog<RegistryState, RegistryOperation>
+  readonly #storage: StorageAdapter
+  readonly #prefix: string
+  #isEndSure = false
   /** Version to generation, for those looked up: a record never moves. */
   readonly #generations = new RecentMap<number, number>(4_096)
   /** Entries never change, so their nodes stay true. */
@@ -38,6 +46,8 @@ export class VersionLog {
     readonly random: Random
     readonly attempts?: number
   }) {
+    this.#storage = options.storage
+    this.#prefix = options.prefix
     this.log = new NumberedLog<RegistryState, RegistryOperation>({
       ...options,
       ...registryFormat,
@@ -45,6 +55,44 @@ export class VersionLog {
       initial: initialRegistryState,
       reduce: reduceRegistry,
     })
+  }
+
+  /**
+   * The newest entry. A log that has lost an entry seems to end before it; so the first look of an instance reads what would be behind the gap, one small
+   * read more. Of a gap of several entries only {@link assertWhole} knows.
+   *
+   * @throws {@link MillraceError} `STORAGE_CORRUPT`.
+   */
+  async head(options: SignalOption = {}): Promise<RegistryEntry | undefined> {
+    const head = await this.log.head(options)
+    if (this.#isEndSure) return head
+    const missing = (head?.generation ?? 0) + 1
+    if ((await this.log.entry(missing + 1, options)) !== undefined) await this.#assertEntry(missing, options)
+    this.#isEndSure = true
+    return head
+  }
+
+  /** For whoever changes the log: nothing is appended into a gap. Costs two reads the first time, nothing afterwards. */
+  async assertEnd(options: SignalOption = {}): Promise<void> {
+    if (!this.#isEndSure) await this.head(options)
+  }
+
+  /**
+   * That nothing is missing behind an entry: one listing of what is there, which is nothing, or what others write at this moment.
+   *
+   * @throws {@link MillraceError} `STORAGE_CORRUPT` naming the first entry that is missing.
+   */
+  async assertWhole(head: RegistryEntry | undefined, options: SignalOption = {}): Promise<void> {
+    let generation = head?.generation ?? 0
+    for await (const { key } of this.#storage.list(this.#prefix, { ...options, after: this.log.keyOf(generation) })) {
+      if (!entryKey.test(key)) continue
+      // A listing is not of one moment: what it passed by may have been written since.
+      while (this.log.keyOf(++generation) < key) await this.#assertEntry(generation, options)
+    }
+  }
+
+  async #assertEntry(generation: number, options: SignalOption): Promise<void> {
+    if ((await this.log.entry(generation, options)) === undefined) throw this.#corrupt(generation, gapReason)
   }
 
   /**
@@ -111,7 +159,7 @@ export class VersionLog {
 
   async #existing(generation: number, options: SignalOption): Promise<RegistryEntry> {
     const entry = await this.log.entry(generation, options)
-    if (entry === undefined) throw this.#corrupt(generation, 'an entry is missing between others')
+    if (entry === undefined) throw this.#corrupt(generation, gapReason)
     return entry
   }
 

@@ -1,10 +1,11 @@
 import type { Clock } from '../core/clock.ts'
+import { invalidArgument } from '../core/invalid-argument.ts'
 import { canonicalJson } from '../core/json.ts'
 import type { Random } from '../core/random.ts'
 import type { StorageAdapter } from '../storage/adapter.ts'
 import { NumberedLog } from '../storage/numbered-log.ts'
 import { isNotesEntry } from './check-entries.ts'
-import { assertDescription, invalidArgument } from './names.ts'
+import { assertDescription, assertObject } from './names.ts'
 
 /** What people say of one version. */
 export type Notes = { readonly tags: { readonly [tag: string]: string }; readonly description: string }
@@ -78,6 +79,7 @@ export function reduceNotes(notes: Notes, { tags, description }: NotesOperation)
 }
 
 function operationOf({ tags = {}, description }: NotesChange): NotesOperation {
+  assertObject('tags', tags)
   for (const [tag, value] of Object.entries(tags)) {
     if (tag === '' || tag.length > maxTagLength || reserved.has(tag))
       throw invalidArgument('tag', `1 to ${maxTagLength} characters, no name of a prototype`, JSON.stringify(tag))

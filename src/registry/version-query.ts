@@ -1,9 +1,41 @@
+import { invalidArgument } from '../core/invalid-argument.ts'
 import type { Json } from '../core/json.ts'
 import { canonicalJson, isPlainObject } from '../core/json.ts'
+import { receivedText } from '../core/received.ts'
 import type { ModelVersion, VersionQuery } from '../model/model-registry.ts'
+import { assertObject } from './names.ts'
 
 /** What of a query is about one version. */
 export type VersionCriteria = Pick<VersionQuery, 'metrics' | 'tags' | 'lineage'>
+
+const fields: ReadonlySet<string> = new Set(['name', 'metrics', 'tags', 'lineage', 'limit', 'signal'])
+const bounds: ReadonlySet<string> = new Set(['atLeast', 'atMost'])
+
+/** A condition that is not understood would hold of all versions, so it is refused. @throws {@link MillraceError} `ARGUMENT_INVALID`. */
+export function assertQuery(query: VersionQuery): void {
+  assertObject('query', query)
+  assertKnown('query', query, fields)
+  for (const field of ['metrics', 'tags', 'lineage'] as const)
+    if (query[field] !== undefined) assertObject(`query's ${field}`, query[field])
+  for (const [name, bound] of Object.entries(query.metrics ?? {})) {
+    const argument = `bound on metric ${JSON.stringify(name)}`
+    assertObject(argument, bound)
+    assertKnown(argument, bound, bounds)
+    for (const value of Object.values(bound)) {
+      if (value !== undefined && (typeof value !== 'number' || Number.isNaN(value)))
+        throw invalidArgument(argument, 'of numbers', receivedText(value))
+    }
+  }
+  for (const [tag, value] of Object.entries(query.tags ?? {})) {
+    if (value !== null && typeof value !== 'string')
+      throw invalidArgument(`value of tag ${JSON.stringify(tag)}`, 'text or null', receivedText(value))
+  }
+}
+
+function assertKnown(argument: string, value: object, known: ReadonlySet<string>): void {
+  const unknown = Object.keys(value).find((field) => !known.has(field))
+  if (unknown !== undefined) throw invalidArgument(argument, `of ${[...known].join(', ')}`, receivedText(unknown))
+}
 
 /** Whether all that a query asks holds of a version. Pure; a bound on a figure that the version does not have does not hold. */
 export function matchesQuery(version: ModelVersion, query: VersionCriteria): boolean {

@@ -59,7 +59,7 @@ export class VersionReader {
   }
 
   head(name: string, options: SignalOption): Promise<RegistryEntry | undefined> {
-    return this.logOf(name).log.head(signalOf(options))
+    return this.logOf(name).head(signalOf(options))
   }
 
   /** @throws {@link MillraceError} `MODEL_NOT_FOUND`, `VERSION_DELETED`. */
@@ -91,6 +91,14 @@ export class VersionReader {
   async currentOf(name: string, alias: string, options: SignalOption): Promise<RegisterEntry | undefined> {
     assertName('alias', alias)
     return this.aliasEntry(name, alias, await this.head(name, options), options)
+  }
+
+  /** The entry of a version, given by its number or by an alias that is at it. @throws {@link MillraceError} `MODEL_NOT_FOUND`, `VERSION_DELETED`. */
+  async entryAt(name: string, versionOrAlias: number | string, options: SignalOption): Promise<RegisterEntry> {
+    if (typeof versionOrAlias !== 'string') return this.entryOf(name, versionOrAlias, options)
+    const made = await this.currentOf(name, versionOrAlias, options)
+    if (made === undefined) throw aliasNotFound(name, versionOrAlias)
+    return made
   }
 
   /** The package, its manifest compared with its digest. @throws {@link MillraceError} `STORAGE_CORRUPT`, `FORMAT_UNSUPPORTED`, `STORAGE_NOT_FOUND`. */
@@ -145,6 +153,13 @@ export function versionNotFound(name: string, version: number, state: RegistrySt
   return new MillraceError('MODEL_NOT_FOUND', {
     message: `Expected version ${receivedText(version)} of model "${name}". Received ${last === 0 ? 'a model without versions' : `versions 1 to ${last}`}.`,
     details: { name, version },
+  })
+}
+
+export function aliasNotFound(name: string, alias: string): MillraceError<'MODEL_NOT_FOUND'> {
+  return new MillraceError('MODEL_NOT_FOUND', {
+    message: `Expected an alias "${alias}" of model "${name}". Received none.`,
+    details: { name, alias },
   })
 }
 

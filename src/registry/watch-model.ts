@@ -1,8 +1,9 @@
 import { throwIfAborted } from '../core/abort.ts'
 import type { Clock } from '../core/clock.ts'
 import { MillraceError } from '../core/error.ts'
+import { invalidArgument } from '../core/invalid-argument.ts'
 import type { RegistryEvent, WatchOptions } from '../model/model-registry.ts'
-import { assertName, invalidArgument } from './names.ts'
+import { assertName } from './names.ts'
 import type { RegistryState } from './registry-state.ts'
 import { aliasIn, initialRegistryState } from './registry-state.ts'
 import type { RegistryEntry } from './version-log.ts'
@@ -12,8 +13,9 @@ import { signalOf } from './version-reader.ts'
 const longestDelayMs = 30_000
 
 /**
- * Looks at the log of a model again and again, and tells in its order what was added since the iteration began: each version, each move of the alias. One
- * failed read a look while nothing moves. A storage that cannot be reached is waited for, longer each time; what happened meanwhile is told afterwards.
+ * Looks at the log of a model again and again, and tells in its order what was added since the first look: each version, each move of the alias. One failed
+ * read a look while nothing moves. When a later look fails since the storage cannot be reached, it is waited for, longer each time; what happened meanwhile is
+ * told afterwards. When the first one fails, that is thrown: from where on to tell is not known.
  */
 export async function* watchModel(
   reader: VersionReader,
@@ -27,25 +29,21 @@ export async function* watchModel(
   if (!(intervalMs > 0)) throw invalidArgument('intervalMs', 'a number of milliseconds above 0', String(intervalMs))
   const { log } = reader.logOf(name)
   const io = signalOf(options)
-  let seen: RegistryEntry | undefined
-  let isBegun = false
+  throwIfAborted(signal)
+  // Not waited for: whoever is told nothing would believe that what happens from now on is seen.
+  let seen = await reader.head(name, io)
   let failures = 0
   while (true) {
-    throwIfAborted(signal)
+    await clock.sleep(failures === 0 ? intervalMs : Math.max(intervalMs, Math.min(longestDelayMs, intervalMs * 2 ** failures)), signal)
     try {
       const head = await log.head(io)
-      if (!isBegun) {
-        seen = head
-        isBegun = true
-      } else {
-        // One by one, so that a storage that often fails still gets on.
-        for (let generation = generationOf(seen) + 1; generation <= generationOf(head); generation++) {
-          for await (const entry of log.entries({ ...io, from: generation, to: generation })) {
-            failures = 0
-            const event = eventOf(name, alias, seen?.state ?? initialRegistryState, entry)
-            seen = entry
-            if (event !== undefined) yield event
-          }
+      // One by one, so that a storage that often fails still gets on.
+      for (let generation = generationOf(seen) + 1; generation <= generationOf(head); generation++) {
+        for await (const entry of log.entries({ ...io, from: generation, to: generation })) {
+          failures = 0
+          const event = eventOf(name, alias, seen?.state ?? initialRegistryState, entry)
+          seen = entry
+          if (event !== undefined) yield event
         }
       }
       failures = 0
@@ -53,7 +51,6 @@ export async function* watchModel(
       if (!MillraceError.is(error, 'STORAGE_UNAVAILABLE')) throw error
       failures++
     }
-    await clock.sleep(failures === 0 ? intervalMs : Math.max(intervalMs, Math.min(longestDelayMs, intervalMs * 2 ** failures)), signal)
   }
 }
 

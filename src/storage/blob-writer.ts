@@ -40,9 +40,18 @@ export class BlobWriter {
     this.#storage = storage
   }
 
-  static async begin(storage: StorageAdapter, options: { readonly signal?: AbortSignal } = {}): Promise<BlobWriter> {
+  /**
+   * `since`: the generation that an earlier writer on this storage had seen, where one is known. Then nothing is read: what was marked since is found when the
+   * references are confirmed, as is what is marked from now on.
+   */
+  static async begin(
+    storage: StorageAdapter,
+    options: { readonly since?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<BlobWriter> {
+    const { since, ...io } = options
     const writer = new BlobWriter(storage)
-    await writer.#look(options)
+    if (since === undefined) await writer.#look(io)
+    else writer.#generation = since
     return writer
   }
 

@@ -20,7 +20,7 @@ import type {
   StoredEntry,
   StoredObject,
 } from './adapter.ts'
-import { assertChangeArguments, assertGetArguments, assertListArguments } from './arguments.ts'
+import { assertChangeArguments, assertGetArguments, assertListArguments, assertPutArguments } from './arguments.ts'
 import { createSegmentFile } from './file/create-segment.ts'
 import { DirectorySync } from './file/directory-sync.ts'
 import { faultOf, isSystemError } from './file/file-faults.ts'
@@ -102,19 +102,16 @@ export class FileStorage implements StorageAdapter, SegmentStore {
 
   async get(key: string, options: StorageGetOptions = {}): Promise<StoredObject | undefined> {
     assertGetArguments(key, options)
-    return await this.#guard(key, async () => {
-      if (!(await this.#folders.exists(key))) return undefined
-      return await readObject(this.#files, this.#directorySync, this.#folders.pathOf(key), key, options)
-    })
+    return await this.#guard(key, () => readObject(this.#files, this.#folders, this.#directorySync, key, options))
   }
 
   async putIfAbsent(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
-    assertChangeArguments(key, options)
+    assertPutArguments(key, bytes, options)
     await this.#guard(key, () => this.#changes.create(key, bytes, options.signal))
   }
 
   async put(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
-    assertChangeArguments(key, options)
+    assertPutArguments(key, bytes, options)
     await this.#guard(key, () => this.#changes.replace(key, bytes, options.signal))
   }
 

@@ -67,6 +67,11 @@ export class FrameBatch {
     return this.#bytes.subarray(0, this.#sizeBytes)
   }
 
+  /** What it holds, without the frames around it. */
+  get total(): { readonly records: number; readonly sizeBytes: number } {
+    return { records: this.records, sizeBytes: this.payloadBytes }
+  }
+
   settle(failure?: { readonly error: unknown }): void {
     if (failure === undefined) this.#resolve?.()
     else this.#reject?.(failure.error)

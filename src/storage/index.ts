@@ -17,7 +17,7 @@ export type {
   StoredEntry,
   StoredObject,
 } from './adapter.ts'
-export { assertChangeArguments, assertGetArguments, assertListArguments } from './arguments.ts'
+export { assertBytes, assertChangeArguments, assertGetArguments, assertListArguments, assertPutArguments } from './arguments.ts'
 export type { BlobCondition, BlobReferences, BlobTotal, CollectBlobsOptions, CollectedBlobs, CondemnOptions } from './blob-collection.ts'
 export { BlobWriter, collectBlobs, condemnBlob, verifyBlob } from './blob-collection.ts'
 export { blobChunks, blobKey, getBlob, hasBlob, putBlob } from './blobs.ts'

@@ -20,7 +20,7 @@ import type {
   StoredEntry,
   StoredObject,
 } from './adapter.ts'
-import { assertChangeArguments, assertGetArguments, assertListArguments } from './arguments.ts'
+import { assertChangeArguments, assertGetArguments, assertListArguments, assertPutArguments } from './arguments.ts'
 import { conflict, noSpace, unavailable } from './faults.ts'
 import { Connection, isNamed } from './indexeddb/connection.ts'
 import type { EntryRecord } from './indexeddb/records.ts'
@@ -89,13 +89,13 @@ export class IndexedDbStorage implements StorageAdapter, SegmentStore {
   }
 
   async putIfAbsent(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
-    assertChangeArguments(key, options)
+    assertPutArguments(key, bytes, options)
     // A copy: a view would be stored with the whole buffer behind it.
     await this.#create(key, this.#entryOf(bytes), new Uint8Array(bytes), options.signal)
   }
 
   async put(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
-    assertChangeArguments(key, options)
+    assertPutArguments(key, bytes, options)
     const copy = new Uint8Array(bytes)
     await this.#change(
       key,

@@ -12,7 +12,7 @@ import type {
   StoredEntry,
   StoredObject,
 } from './adapter.ts'
-import { assertChangeArguments, assertGetArguments, assertListArguments } from './arguments.ts'
+import { assertBytes, assertChangeArguments, assertGetArguments, assertListArguments, assertPutArguments } from './arguments.ts'
 import { conflict, unavailable } from './faults.ts'
 import { folderCollision, foldersOf, isBelow } from './key.ts'
 import { clampRange } from './range.ts'
@@ -62,13 +62,13 @@ export class MemoryStorage implements StorageAdapter, SegmentStore {
   }
 
   async putIfAbsent(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
-    assertChangeArguments(key, options)
+    assertPutArguments(key, bytes, options)
     if (this.#objects.has(key)) throw conflict(key)
     this.#insert(key, new Uint8Array(bytes))
   }
 
   async put(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
-    assertChangeArguments(key, options)
+    assertPutArguments(key, bytes, options)
     if (this.#objects.has(key)) this.#hold(key, new Uint8Array(bytes))
     else this.#insert(key, new Uint8Array(bytes))
   }
@@ -142,6 +142,7 @@ class MemorySegmentWriter implements SegmentWriter {
 
   async append(bytes: Uint8Array): Promise<void> {
     this.#assertOpen()
+    assertBytes(bytes)
     const length = this.#length + bytes.length
     if (length > this.#buffer.length) {
       const grown = new Uint8Array(Math.max(length, this.#buffer.length * 2))

@@ -6,13 +6,13 @@ import { MillraceError } from '../core/error.ts'
 import type { IdentifierSource } from '../core/identifiers.ts'
 import { createIdentifierSource } from '../core/identifiers.ts'
 import type { Json } from '../core/json.ts'
-import { canonicalJson } from '../core/json.ts'
 import type { Random } from '../core/random.ts'
 import { systemRandom } from '../core/random.ts'
 import type { NumberedLogEntry } from './numbered-log-entry.ts'
-import { decodeLogEntry, encodeLogEntry } from './numbered-log-entry.ts'
+import { decodeLogEntry } from './numbered-log-entry.ts'
 import { brokenLog, contended, unsettled } from './numbered-log-faults.ts'
 import { NumberedLogHint } from './numbered-log-hint.ts'
+import { contentionDelayMs, nextLogEntry } from './numbered-log-next.ts'
 import { OperationText } from './numbered-log-operation.ts'
 import type { Appended, Decide, Decided, Decision, NumberedLogOptions, SignalOption } from './numbered-log-types.ts'
 import { Turns } from './turns.ts'
@@ -22,8 +22,6 @@ export type { EntryCheck, NumberedLogEntry } from './numbered-log-entry.ts'
 export type { Appended, Decide, Decided, Decision, NumberedLogOptions } from './numbered-log-types.ts'
 
 const readAhead = 16
-const firstDelayMs = 2
-const longestDelayMs = 250
 /** So many appends after a collision look for other writers' entries before they write. */
 const wariness = 16
 
@@ -196,7 +194,7 @@ export class NumberedLog<State extends Json, Operation extends Json> {
             head = this.#known
             operation = again.operation
           }
-          return await this.#write(this.#next(head, draft.of(operation), opId), io)
+          return await this.#write(nextLogEntry(this.#options, head, { ...draft.of(operation), opId, now: this.#clock.now() }), io)
         }, signal)
         if (outcome !== 'overtaken') {
           if (outcome.entry !== undefined) return { entry: outcome.entry }
@@ -205,7 +203,7 @@ export class NumberedLog<State extends Json, Operation extends Json> {
           else if (unknown?.generation === generation) unknown = undefined
         }
         if (attempt + 1 >= attempts) throw unknown?.error ?? contended(this.#options.prefix, this.keyOf(generationOf(head) + 1), attempts)
-        if (outcome !== 'overtaken') await this.#clock.sleep(this.#delayMs(attempt), signal)
+        if (outcome !== 'overtaken') await this.#clock.sleep(contentionDelayMs(attempt, this.#random), signal)
         attempt++
       } catch (error) {
         if (unknown !== undefined && error !== unknown.error && signal?.aborted !== true)
@@ -247,21 +245,6 @@ export class NumberedLog<State extends Json, Operation extends Json> {
     return decision
   }
 
-  #next(
-    head: NumberedLogEntry<State, Operation> | undefined,
-    { operation, text }: { readonly operation: Operation; readonly text: string },
-    opId: string,
-  ): { readonly entry: NumberedLogEntry<State, Operation>; readonly bytes: Uint8Array } {
-    const at = { generation: generationOf(head) + 1, time: Math.max(this.#clock.now(), head?.time ?? Number.NEGATIVE_INFINITY) }
-    const state = this.#options.reduce(head === undefined ? this.#options.initial : head.state, operation, at)
-    const stateText = canonicalJson(state)
-    const draft = { ...at, opId, prevOpId: head?.opId ?? null }
-    const { format, formatVersion, minReaderVersion = formatVersion } = this.#options
-    const bytes = encodeLogEntry({ ...draft, operationText: text, stateText }, { format, formatVersion, minReaderVersion })
-    // Through JSON, so that the entry returned is the entry stored.
-    return { entry: { ...draft, operation, state: JSON.parse(stateText) as State }, bytes }
-  }
-
   /** An entry when ours is there, `unknown` when it may be, neither when another's is. */
   async #write(
     { entry, bytes }: { readonly entry: NumberedLogEntry<State, Operation>; readonly bytes: Uint8Array },
@@ -300,11 +283,6 @@ export class NumberedLog<State extends Json, Operation extends Json> {
   /** Where an entry lies. */
   keyOf(generation: number): string {
     return `${this.#options.prefix}/${String(generation).padStart(16, '0')}`
-  }
-
-  /** Anywhere between nothing and a bound that doubles, so that writers that collided once do not collide again. */
-  #delayMs(attempt: number): number {
-    return this.#random.next() * Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(attempt, 16))
   }
 }
 

@@ -1,5 +1,6 @@
 import { MillraceError } from '../core/error.ts'
 import type { SegmentWriter, StorageAdapter } from './adapter.ts'
+import { assertBytes } from './arguments.ts'
 import { unavailable } from './faults.ts'
 import { partKey, partsOf, writerInNote } from './segment-parts.ts'
 
@@ -18,6 +19,8 @@ export class ObjectSegmentWriter implements SegmentWriter {
   #parts = 0
   #last: Promise<void> = Promise.resolve()
   #sealed = false
+  /** Found deleted: it stays deleted, and what is appended goes nowhere. */
+  #deleted = false
   #failure: { readonly error: unknown } | undefined
 
   constructor(options: {
@@ -40,6 +43,7 @@ export class ObjectSegmentWriter implements SegmentWriter {
 
   append(bytes: Uint8Array): Promise<void> {
     return this.#inOrder(async () => {
+      assertBytes(bytes)
       if (this.#pendingBytes > 0 && this.#pendingBytes + bytes.length > this.#maxPartBytes) await this.#writePart()
       this.#pending.push(bytes.slice())
       this.#pendingBytes += bytes.length
@@ -73,9 +77,9 @@ export class ObjectSegmentWriter implements SegmentWriter {
   /** @throws {@link MillraceError} `STORAGE_NO_SPACE`: what waits still waits. After any other fault the writer is of no more use. */
   async #writePart(): Promise<void> {
     if (this.#pendingBytes === 0) return
-    const bytes = joined(this.#pending, this.#pendingBytes)
+    const part = partKey(this.key, this.#writer, this.#parts + 1)
     try {
-      await this.#create(partKey(this.key, this.#writer, this.#parts + 1), bytes)
+      if (!this.#deleted) await this.#create(part, joined(this.#pending, this.#pendingBytes))
     } catch (error) {
       if (!MillraceError.is(error, 'STORAGE_NO_SPACE')) this.#failure = { error }
       throw error
@@ -83,6 +87,26 @@ export class ObjectSegmentWriter implements SegmentWriter {
     this.#parts++
     this.#pending = []
     this.#pendingBytes = 0
+    if (!this.#deleted) await this.#takeBackIfDeleted(part)
+  }
+
+  /**
+   * Whoever deletes a segment deletes its key, then the parts that are there: a part that was written before its key went is deleted by them, and one
+   * that was written after finds the key gone here. What cannot be looked at now is left to `pruneSegments`; the part is durable all the same.
+   */
+  async #takeBackIfDeleted(part: string): Promise<void> {
+    try {
+      if (await this.#isOurs()) return
+      this.#deleted = true
+      await this.#storage.delete(part)
+    } catch {
+      // See above.
+    }
+  }
+
+  async #isOurs(): Promise<boolean> {
+    const note = await this.#storage.get(this.key)
+    return note !== undefined && writerInNote(note.bytes) === this.#writer
   }
 
   /** Nobody else writes these keys: what is there already is ours, written by a try whose reply was lost. */
@@ -103,7 +127,7 @@ export class ObjectSegmentWriter implements SegmentWriter {
 
   /** Replaces the note at the segment's key by its bytes, then deletes the parts: whoever reads the key finds either all parts or all bytes. */
   async #compact(): Promise<void> {
-    if (this.#sizeBytes > this.#maxCompactedBytes) return
+    if (this.#deleted || this.#sizeBytes > this.#maxCompactedBytes) return
     const parts = await partsOf(this.#storage, this.key, this.#writer, {})
     const bytes = new Uint8Array(this.#sizeBytes)
     let offset = 0
@@ -115,8 +139,7 @@ export class ObjectSegmentWriter implements SegmentWriter {
     }
     if (parts.length !== this.#parts || offset !== bytes.length) return
     // A segment that was deleted meanwhile stays deleted.
-    const note = await this.#storage.get(this.key)
-    if (note === undefined || writerInNote(note.bytes) !== this.#writer) return
+    if (!(await this.#isOurs())) return
     await this.#storage.put(this.key, bytes)
     for (const { key } of parts) await this.#storage.delete(key)
   }

@@ -6,7 +6,7 @@ import { assertChangeArguments } from './arguments.ts'
 import { ObjectSegmentWriter } from './object-segment-writer.ts'
 import { PartedStorage } from './parted-storage.ts'
 import { encodePartsNote, partKey } from './segment-parts.ts'
-import type { SeldomSynced } from './sync-interval.ts'
+import { setSyncInterval } from './sync-interval.ts'
 
 export interface ObjectSegmentsOptions {
   /** How often a log over it writes a part, unless the log's `fsync` says otherwise; default 5,000. */
@@ -23,8 +23,8 @@ export interface ObjectSegmentsOptions {
  * segment becomes one object in place of its parts. Whatever moment its writer dies at, what was synced is read, and once. The storage that comes back shows
  * segments as single objects, sealed or not, and is to be read through; `readSegments` and `pruneSegments` find parts by themselves.
  *
- * What was appended and not synced is lost with the process, not only with the power: with the defaults the last 5 seconds of a log. For each sync there is one
- * request, for each segment about three for each part and four more. Put it around the other decorators, not inside them: a log asks it how often to sync.
+ * What was appended and not synced is lost with the process, not only with the power: with the defaults the last 5 seconds of a log. For each sync there are two
+ * requests, for each segment about four for each part and four more.
  *
  * @throws {@link MillraceError} `ARGUMENT_INVALID`.
  * @example
@@ -44,14 +44,13 @@ export function objectSegments(storage: StorageAdapter, options: ObjectSegmentsO
   return new ObjectSegmentStore(storage, { syncMs, maxPartBytes, maxCompactedBytes, random })
 }
 
-class ObjectSegmentStore extends PartedStorage implements SegmentStore, SeldomSynced {
-  readonly syncEvery: { readonly ms: number; readonly records: number }
+class ObjectSegmentStore extends PartedStorage implements SegmentStore {
   readonly #options: Required<ObjectSegmentsOptions>
 
   constructor(storage: StorageAdapter, options: Required<ObjectSegmentsOptions>) {
     super(storage)
     this.#options = options
-    this.syncEvery = { ms: options.syncMs, records: Number.POSITIVE_INFINITY }
+    setSyncInterval(this, { ms: options.syncMs, records: Number.POSITIVE_INFINITY })
   }
 
   async createSegment(key: string, options: StorageChangeOptions = {}): Promise<SegmentWriter> {

@@ -10,9 +10,10 @@ import type {
   StoredEntry,
   StoredObject,
 } from './adapter.ts'
-import { assertChangeArguments, assertGetArguments, assertListArguments } from './arguments.ts'
+import { assertChangeArguments, assertGetArguments, assertListArguments, assertPutArguments } from './arguments.ts'
 import { isSegmentStore } from './is-segment-store.ts'
 import { assertKey, assertPrefix } from './key.ts'
+import { forwardSyncInterval } from './sync-interval.ts'
 
 /**
  * What lies below a prefix, as a storage of its own: a folder for each tenant, each test, each environment. Keys are given, listed and named in faults without
@@ -53,12 +54,12 @@ class PrefixedStorage implements StorageAdapter {
   }
 
   async putIfAbsent(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
-    assertChangeArguments(key, options)
+    assertPutArguments(key, bytes, options)
     await this.relative(key, (full) => this.#storage.putIfAbsent(full, bytes, options))
   }
 
   async put(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
-    assertChangeArguments(key, options)
+    assertPutArguments(key, bytes, options)
     await this.relative(key, (full) => this.#storage.put(full, bytes, options))
   }
 
@@ -117,6 +118,7 @@ class PrefixedSegmentStore extends PrefixedStorage implements SegmentStore {
   constructor(storage: StorageAdapter & SegmentStore, prefix: string) {
     super(storage, prefix)
     this.#store = storage
+    forwardSyncInterval(this, storage)
   }
 
   async createSegment(key: string, options: StorageChangeOptions = {}): Promise<SegmentWriter> {

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
 import { MillraceError } from '../core/error.ts'
 import type { StorageAdapter, StoredEntry } from './adapter.ts'
+import { orphanParts } from './orphan-parts.ts'
 import { PartedStorage } from './parted-storage.ts'
 import { isSegmentKey, writerOf } from './segment-format.ts'
 import { isSealed } from './segment-seal.ts'
@@ -17,31 +18,43 @@ export interface PruneSegmentsOptions {
    * writer must be dead: longer than the log's `rotation.ageMs`, and than any process is stopped and continued. Default 7 days.
    */
   readonly deadAfterMs?: number
+  /** Tells what would be removed, and removes nothing. Default false. */
+  readonly dryRun?: boolean
   readonly clock?: Clock
   readonly signal?: AbortSignal
 }
 
 export interface PrunedSegments {
+  /** Nothing was removed: `removed`, `kept` and `orphans` are what they would be. */
+  readonly dryRun: boolean
   readonly removed: { readonly segments: number; readonly sizeBytes: number }
   readonly kept: { readonly segments: number; readonly sizeBytes: number }
+  /** Parts without their segment that were removed too: a process died while it deleted or sealed one over plain objects (`objectSegments`). */
+  readonly orphans: { readonly parts: number; readonly sizeBytes: number }
 }
 
 const dayMs = 86_400_000
 
 /**
  * Removes old segments of the logs below a prefix: sealed ones, and those of writers that went on to another one or died, the oldest first; never one that is
- * being written. Ages are by the storage's own clock. What removes them may be stopped or killed at any moment, and may run in several processes at once.
+ * being written. Parts whose segment is gone go at any age. Ages are by the storage's own clock, of a dry run, which writes nothing, by this process's. What removes them may be stopped or killed at any moment, and may run in several processes at once.
  *
  * @throws {@link MillraceError} `ARGUMENT_INVALID` when neither `keepBytes` nor `keepMs` is given.
  * @example
  * const { removed } = await pruneSegments(storage, 'predictions/flight-delay', { keepMs: 90 * 86_400_000, keepBytes: 10e9 })
  * removed.segments // 0
  */
-export async function pruneSegments(storage: StorageAdapter, prefix: string, options: PruneSegmentsOptions): Promise<PrunedSegments> {
-  const { keepBytes = Number.POSITIVE_INFINITY, keepMs = Number.POSITIVE_INFINITY, deadAfterMs = 7 * dayMs, clock = systemClock } = options
+export async function pruneSegments(storage: StorageAdapter, prefix: string, options: PruneSegmentsOptions = {}): Promise<PrunedSegments> {
+  const {
+    keepBytes = Number.POSITIVE_INFINITY,
+    keepMs = Number.POSITIVE_INFINITY,
+    deadAfterMs = 7 * dayMs,
+    dryRun = false,
+    clock = systemClock,
+  } = options
   const signal = options.signal === undefined ? {} : { signal: options.signal }
   assertOptions(options)
-  const now = await storageTime(storage, clock, signal)
+  const now = dryRun ? clock.now() : await storageTime(storage, clock, signal)
   // Segments over plain objects may be in parts.
   const whole = new PartedStorage(storage)
   const segments: StoredEntry[] = []
@@ -53,13 +66,20 @@ export async function pruneSegments(storage: StorageAdapter, prefix: string, opt
     const age = now - segment.modifiedAt
     if (!(age > keepMs) && kept.sizeBytes <= keepBytes) continue
     if (!hasFollower.has(segment.key) && !(age > deadAfterMs) && !(await isSealed(whole, segment, signal))) continue
-    await whole.delete(segment.key, signal)
+    if (!dryRun) await whole.delete(segment.key, signal)
     kept.segments--
     kept.sizeBytes -= segment.sizeBytes
     removed.segments++
     removed.sizeBytes += segment.sizeBytes
   }
-  return { removed, kept }
+  // After the segments, so that what a process left in the middle of removing one goes with this call.
+  const orphans = { parts: 0, sizeBytes: 0 }
+  for (const part of await orphanParts(storage, prefix, signal)) {
+    if (!dryRun) await storage.delete(part.key, signal)
+    orphans.parts++
+    orphans.sizeBytes += part.sizeBytes
+  }
+  return { dryRun, removed, kept, orphans }
 }
 
 function oldestFirst(segments: readonly StoredEntry[]): StoredEntry[] {

@@ -9,7 +9,7 @@ import type {
   StoredEntry,
   StoredObject,
 } from './adapter.ts'
-import { assertChangeArguments } from './arguments.ts'
+import { assertChangeArguments, assertPutArguments } from './arguments.ts'
 import { denied } from './faults.ts'
 import { isSegmentStore } from './is-segment-store.ts'
 
@@ -50,11 +50,13 @@ class ReadOnlyStorage implements StorageAdapter {
     return this.#storage.list(prefix, options)
   }
 
-  async putIfAbsent(key: string, _bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
+  async putIfAbsent(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
+    assertPutArguments(key, bytes, options)
     this.refuse(key, options)
   }
 
-  async put(key: string, _bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
+  async put(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
+    assertPutArguments(key, bytes, options)
     this.refuse(key, options)
   }
 

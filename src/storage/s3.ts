@@ -10,6 +10,7 @@ import { MillraceError } from '../core/error.ts'
 import type { IdentifierSource } from '../core/identifiers.ts'
 import { createIdentifierSource } from '../core/identifiers.ts'
 import type { ByteRange, StorageAdapter, StorageCapabilities, StoredEntry, StoredObject } from './adapter.ts'
+import { assertBytes } from './arguments.ts'
 import { conflict } from './faults.ts'
 import { assertKey, assertPrefix, folderCollision, foldersOf } from './key.ts'
 import { assertLimit, assertRange } from './range.ts'
@@ -85,10 +86,11 @@ export class S3Storage implements StorageAdapter {
   }
 
   /**
-   * Opens a bucket, which must be there. It writes up to three small objects and deletes them.
+   * Opens a bucket, which must be there. It writes up to two small objects and deletes them; where it fails or is aborted, it tries to for a second at most.
    *
    * @throws {@link MillraceError} `STORAGE_CAPABILITY_MISSING` for a server that ignores `If-None-Match`; `STORAGE_DENIED` for credentials that it does not
-   * let in; `STORAGE_UNAVAILABLE`, also where there is no such bucket; `DEPENDENCY_MISSING` without `aws4fetch`; `ARGUMENT_INVALID`.
+   * let in; `STORAGE_UNAVAILABLE`, also where there is no such bucket; `STORAGE_NO_SPACE`; `DEPENDENCY_MISSING` without `aws4fetch`; `ARGUMENT_INVALID`,
+   * `STORAGE_INVALID_KEY` for a prefix that is none.
    */
   static async open(options: S3StorageOptions): Promise<S3Storage> {
     const { withoutPutIfAbsent = false, refuseFolderKeys = false, signal } = options
@@ -119,6 +121,7 @@ export class S3Storage implements StorageAdapter {
     const { signal } = options
     throwIfAborted(signal)
     assertKey(key)
+    assertBytes(bytes)
     const body = new Uint8Array(bytes)
     await this.#assertPlace(key, signal)
     if (this.capabilities.putIfAbsent) return await createObject(this.#client, this.#inBucket(key), body, { newId: this.#newId, signal })
@@ -129,11 +132,17 @@ export class S3Storage implements StorageAdapter {
   async put(key: string, bytes: Uint8Array, options: Options = {}): Promise<void> {
     throwIfAborted(options.signal)
     assertKey(key)
+    assertBytes(bytes)
     const body = new Uint8Array(bytes)
     await this.#assertPlace(key, options.signal)
     await putObject(this.#client, this.#inBucket(key), body, options.signal)
   }
 
+  /**
+   * One request. After a lost reply it looks whether the object is gone, and deletes nothing twice: what is there then may be new.
+   *
+   * @throws {@link MillraceError} `STORAGE_OUTCOME_UNKNOWN` where an object is there after a lost reply.
+   */
   async delete(key: string, options: Options = {}): Promise<void> {
     throwIfAborted(options.signal)
     assertKey(key)

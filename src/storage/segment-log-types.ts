@@ -1,3 +1,6 @@
+import type { Clock } from '../core/clock.ts'
+import type { SegmentStore } from './adapter.ts'
+
 /**
  * When records become durable, and when `append` resolves. `always`: `append` resolves when the record is durable; concurrent ones share an fsync.
  * An interval: `append` resolves when the record is queued; it is durable within `ms` milliseconds of being written or after `records`
@@ -53,4 +56,22 @@ export interface SegmentLog {
   close(): Promise<void>
   /** Adds a listener; the function that comes back takes it off. */
   on(listener: (event: SegmentLogEvent) => void): () => void
+}
+
+/** The options of `openSegmentLog` with all defaults in place. */
+export interface SegmentLogWriterOptions {
+  readonly store: SegmentStore
+  readonly prefix: string
+  /** Unique, and later writers have later ones. */
+  readonly writer: string
+  readonly fsync: FsyncPolicy
+  readonly rotation: { readonly sizeBytes: number; readonly ageMs: number }
+  readonly queue: {
+    readonly maxBytes: number
+    readonly policy: 'block' | 'drop-newest' | 'sample'
+    readonly timeoutMs: number
+    readonly above: number
+    readonly rate: number
+  }
+  readonly clock: Clock
 }

@@ -1,41 +1,24 @@
-import type { Clock } from '../core/clock.ts'
 import { MillraceError } from '../core/error.ts'
 import { Events } from '../core/events.ts'
-import type { SegmentStore } from './adapter.ts'
 import { unavailable } from './faults.ts'
 import type { Frame } from './frame.ts'
 import { assertPayloadSize, maxPayloadBytes } from './frame.ts'
 import type { FrameBatch } from './frame-batch.ts'
 import { GapLedger } from './gap-ledger.ts'
+import { QueueDeadlines } from './queue-deadlines.ts'
 import { RecordQueue } from './record-queue.ts'
 import { RecordSample } from './record-sample.ts'
 import { SegmentFile } from './segment-file.ts'
 import { encodeGap } from './segment-format.ts'
-import type { FsyncPolicy, SegmentLog, SegmentLogEvent } from './segment-log-types.ts'
-
-interface WriterOptions {
-  readonly store: SegmentStore
-  readonly prefix: string
-  /** Unique, and later writers have later ones. */
-  readonly writer: string
-  readonly fsync: FsyncPolicy
-  readonly rotation: { readonly sizeBytes: number; readonly ageMs: number }
-  readonly queue: {
-    readonly maxBytes: number
-    readonly policy: 'block' | 'drop-newest' | 'sample'
-    readonly timeoutMs: number
-    readonly above: number
-    readonly rate: number
-  }
-  readonly clock: Clock
-}
+import type { SegmentLog, SegmentLogEvent, SegmentLogWriterOptions } from './segment-log-types.ts'
 
 const done: Promise<void> = Promise.resolve()
 
 /** The log of `openSegmentLog`: one chain of work touches the segment, and records that come meanwhile make the next batch. */
 export class SegmentLogWriter implements SegmentLog {
-  readonly #options: WriterOptions
+  readonly #options: SegmentLogWriterOptions
   readonly #queue: RecordQueue
+  readonly #deadlines: QueueDeadlines
   readonly #sample: RecordSample | undefined
   readonly #gaps = new GapLedger()
   readonly #events = new Events<SegmentLogEvent>()
@@ -52,12 +35,12 @@ export class SegmentLogWriter implements SegmentLog {
   #failure: { readonly error: unknown } | undefined
   #timer: AbortController | undefined
   #ageTimer: AbortController | undefined
-  #deadlineTimer: AbortController | undefined
   #closed: Promise<void> | undefined
 
-  constructor(options: WriterOptions) {
+  constructor(options: SegmentLogWriterOptions) {
     this.#options = options
     this.#queue = new RecordQueue(options.queue)
+    this.#deadlines = new QueueDeadlines(this.#queue, options.clock)
     this.#sample = options.queue.policy === 'sample' ? new RecordSample(options.queue) : undefined
   }
 
@@ -72,7 +55,7 @@ export class SegmentLogWriter implements SegmentLog {
   append(payload: Uint8Array, options: { readonly id?: string } = {}): Promise<void> {
     if (this.#closed !== undefined) return Promise.reject(unavailable(this.#options.prefix, new Error('the log is closed')))
     // No promise of its own for a record that is only queued: there are many.
-    if (payload.length > maxPayloadBytes) return rejected(() => assertPayloadSize(payload))
+    if (payload.length > maxPayloadBytes) return done.then(() => assertPayloadSize(payload))
     const sample = this.#sample
     if (sample !== undefined && this.#queue.load >= sample.above && !sample.keeps(options.id)) return this.#drop('sampled', payload)
     const batch = this.#queue.add(payload)
@@ -102,7 +85,7 @@ export class SegmentLogWriter implements SegmentLog {
           await this.#seal()
         } finally {
           this.#stopTimer()
-          this.#deadlineTimer?.abort()
+          this.#deadlines.stop()
           this.#throwFailure()
         }
       })
@@ -121,28 +104,13 @@ export class SegmentLogWriter implements SegmentLog {
   async #wait(payload: Uint8Array): Promise<void> {
     const { queue, clock, prefix, fsync } = this.#options
     const waiting = this.#queue.wait(payload, clock.monotonicMs() + queue.timeoutMs)
-    if (queue.timeoutMs < Number.POSITIVE_INFINITY) this.#watchDeadlines()
+    if (queue.timeoutMs < Number.POSITIVE_INFINITY) this.#deadlines.watch()
     const batch = await waiting
     if (batch === undefined) {
       await this.#drop('queue-full', payload)
       throw unavailable(prefix, new Error(`no room in the queue for ${queue.timeoutMs} ms`))
     }
     if (fsync === 'always') await batch.settled
-  }
-
-  /** One timer, for the first of those that wait. */
-  #watchDeadlines(): void {
-    const { clock } = this.#options
-    const deadlineMs = this.#queue.firstDeadlineMs
-    if (this.#deadlineTimer !== undefined || deadlineMs === undefined) return
-    const timer = new AbortController()
-    this.#deadlineTimer = timer
-    const wake = (): void => {
-      this.#deadlineTimer = undefined
-      this.#queue.refuseUntil(clock.monotonicMs())
-      this.#watchDeadlines()
-    }
-    clock.sleep(Math.max(0, deadlineMs - clock.monotonicMs()), timer.signal).then(wake, () => {})
   }
 
   #inOrder(work: () => Promise<void>): Promise<void> {
@@ -168,7 +136,7 @@ export class SegmentLogWriter implements SegmentLog {
       batch.settle()
     } catch (error) {
       // Under 'always' whoever appended is told; otherwise they were answered before, and the log tells.
-      if (this.#options.fsync !== 'always') this.#lose('write-failed', totalOf(batch), error)
+      if (this.#options.fsync !== 'always') this.#lose('write-failed', batch.total, error)
       batch.settle({ error })
     } finally {
       this.#queue.release(batch)
@@ -215,7 +183,7 @@ export class SegmentLogWriter implements SegmentLog {
 
   async #acknowledge(batch: FrameBatch): Promise<void> {
     const { fsync, clock } = this.#options
-    const total = totalOf(batch)
+    const total = batch.total
     this.#unsynced = { records: this.#unsynced.records + total.records, sizeBytes: this.#unsynced.sizeBytes + total.sizeBytes }
     if (typeof fsync !== 'object') return
     if (this.#unsynced.records >= fsync.records) {
@@ -328,12 +296,4 @@ export class SegmentLogWriter implements SegmentLog {
     this.#sequence++
     return this.#sequence
   }
-}
-
-function totalOf(batch: FrameBatch): { readonly records: number; readonly sizeBytes: number } {
-  return { records: batch.records, sizeBytes: batch.payloadBytes }
-}
-
-async function rejected(throws: () => void): Promise<void> {
-  throws()
 }

@@ -14,11 +14,12 @@ import type {
   StoredEntry,
   StoredObject,
 } from './adapter.ts'
-import { assertListArguments } from './arguments.ts'
+import { assertListArguments, assertPutArguments } from './arguments.ts'
 import { isSegmentStore } from './is-segment-store.ts'
 import type { RetryPolicy, StorageRetry } from './retry-attempts.ts'
 import { RetryAttempts } from './retry-attempts.ts'
 import { retryCreate, retryDelete, retryReplace } from './retry-changes.ts'
+import { forwardSyncInterval } from './sync-interval.ts'
 
 export type { StorageRetry } from './retry-attempts.ts'
 
@@ -85,11 +86,13 @@ class RetryingStorage implements StorageAdapter {
   }
 
   async putIfAbsent(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
+    assertPutArguments(key, bytes, options)
     // A copy: an attempt that is made later must not find other bytes.
     await retryCreate(this.#storage, key, new Uint8Array(bytes), options, this.attempts('putIfAbsent', key, options.signal))
   }
 
   async put(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
+    assertPutArguments(key, bytes, options)
     await retryReplace(this.#storage, key, new Uint8Array(bytes), options, this.attempts('put', key, options.signal))
   }
 
@@ -129,6 +132,7 @@ class RetryingSegmentStore extends RetryingStorage implements SegmentStore {
   constructor(storage: StorageAdapter & SegmentStore, policy: RetryPolicy) {
     super(storage, policy)
     this.#store = storage
+    forwardSyncInterval(this, storage)
   }
 
   async createSegment(key: string, options: StorageChangeOptions = {}): Promise<SegmentWriter> {

@@ -14,6 +14,8 @@ import type {
   StoredEntry,
   StoredObject,
 } from '../storage/adapter.ts'
+import { assertBytes } from '../storage/arguments.ts'
+import { forwardSyncInterval } from '../storage/sync-interval.ts'
 import type { FaultPlan, StorageFault, StorageOperation } from './fault-plan.ts'
 import { orderedWriter } from './ordered-writer.ts'
 
@@ -87,11 +89,13 @@ export class FaultyStorage implements StorageAdapter {
   }
 
   async putIfAbsent(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
+    assertBytes(bytes)
     const apply = (written: Uint8Array): Promise<void> => this.#storage.putIfAbsent(key, written, options)
     await this.change({ method: 'putIfAbsent', key, signal: options.signal, bytes, apply })
   }
 
   async put(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
+    assertBytes(bytes)
     const apply = (written: Uint8Array): Promise<void> => this.#storage.put(key, written, options)
     await this.change({ method: 'put', key, signal: options.signal, bytes, apply })
   }
@@ -191,6 +195,7 @@ export class FaultySegmentStore extends FaultyStorage implements SegmentStore {
   constructor(storage: StorageAdapter & SegmentStore, plan: FaultPlan, options: FaultyStorageOptions = {}) {
     super(storage, plan, options)
     this.#store = storage
+    forwardSyncInterval(this, storage)
   }
 
   async createSegment(key: string, options: StorageChangeOptions = {}): Promise<SegmentWriter> {

@@ -14,6 +14,8 @@ import type {
   StoredEntry,
   StoredObject,
 } from '../storage/adapter.ts'
+import { assertPutArguments } from '../storage/arguments.ts'
+import { forwardSyncInterval } from '../storage/sync-interval.ts'
 import type { StorageOperation } from './fault-plan.ts'
 import { orderedWriter } from './ordered-writer.ts'
 
@@ -65,11 +67,13 @@ export class LatencyStorage implements StorageAdapter {
   }
 
   async putIfAbsent(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
+    assertPutArguments(key, bytes, options)
     const copy = bytes.slice()
     await this.take('putIfAbsent', options.signal, () => this.#storage.putIfAbsent(key, copy, options))
   }
 
   async put(key: string, bytes: Uint8Array, options: StorageChangeOptions = {}): Promise<void> {
+    assertPutArguments(key, bytes, options)
     const copy = bytes.slice()
     await this.take('put', options.signal, () => this.#storage.put(key, copy, options))
   }
@@ -116,6 +120,7 @@ export class LatencySegmentStore extends LatencyStorage implements SegmentStore 
   constructor(storage: StorageAdapter & SegmentStore, options: LatencyStorageOptions) {
     super(storage, options)
     this.#store = storage
+    forwardSyncInterval(this, storage)
   }
 
   async createSegment(key: string, options: StorageChangeOptions = {}): Promise<SegmentWriter> {

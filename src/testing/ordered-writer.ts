@@ -1,4 +1,5 @@
 import type { SegmentWriter } from '../storage/adapter.ts'
+import { assertBytes } from '../storage/arguments.ts'
 
 /** Carries a writer's call out, now or later. */
 export type ThroughWriter = (
@@ -20,7 +21,11 @@ export function orderedWriter(writer: SegmentWriter, through: ThroughWriter): Se
     get sizeBytes(): number {
       return writer.sizeBytes
     },
-    append: (bytes) => inOrder(() => through('append', (written) => writer.append(written), bytes)),
+    append: (bytes) =>
+      inOrder(async () => {
+        assertBytes(bytes)
+        await through('append', (written) => writer.append(written), bytes)
+      }),
     sync: () => inOrder(() => through('sync', () => writer.sync())),
     seal: () => inOrder(() => through('seal', () => writer.seal())),
   }

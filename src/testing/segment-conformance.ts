@@ -52,6 +52,19 @@ export function segmentStoreConformance(options: SegmentStoreConformanceOptions)
       },
     },
     {
+      name: 'refuses to append what is no bytes, and goes on',
+      async run(storage) {
+        const segment = await storage.createSegment('logs/one')
+        for (const wrong of ['5', 5, null, undefined, {}, [1, 2], new ArrayBuffer(2)] as readonly unknown[]) {
+          const given = Object.prototype.toString.call(wrong)
+          await expectCode(`an append of ${given}`, () => segment.append(wrong as Uint8Array), 'ARGUMENT_INVALID')
+        }
+        await segment.append(bytesOf('abc'))
+        await segment.seal()
+        expectSame('the segment', (await storage.get('logs/one'))?.bytes, bytesOf('abc'))
+      },
+    },
+    {
       name: 'gives a key to one writer only',
       async run(storage) {
         await storage.putIfAbsent('object', bytesOf('x'))

@@ -45,6 +45,30 @@ export function objectCases(options: StorageConformanceOptions): readonly Storag
       },
     },
     {
+      name: 'refuses what is no bytes, and stores nothing of it',
+      async run(storage) {
+        const noBytes: readonly unknown[] = [
+          '5',
+          '',
+          5,
+          null,
+          undefined,
+          {},
+          [1, 2],
+          new ArrayBuffer(2),
+          new Uint16Array(2),
+          new DataView(new ArrayBuffer(2)),
+        ]
+        await storage.put('kept', bytesOf('kept'))
+        for (const wrong of noBytes) {
+          const given = Object.prototype.toString.call(wrong)
+          await expectCode(`put of ${given}`, () => storage.put('kept', wrong as Uint8Array), 'ARGUMENT_INVALID')
+          await expectCode(`putIfAbsent of ${given}`, () => storage.putIfAbsent('new', wrong as Uint8Array), 'ARGUMENT_INVALID')
+        }
+        expectSame('what is there', await entriesOf(storage, ''), [{ key: 'kept', sizeBytes: 4 }])
+      },
+    },
+    {
       name: 'reads ranges',
       async run(storage) {
         await storage.put('key', bytesOf('0123456789'))

@@ -305,7 +305,8 @@ describe('the same enumeration finds a mistake that is put in:', () => {
   })
 })
 
-test(`${row3} in all of it together, and many states were looked at`, () => {
+test(`${row3} in all of it together, and many states were looked at`, async ({ annotate }) => {
+  await annotate(`${total.states} states, ${total.trees} trees`)
   expect(total.violations).toBe(0)
   expect(total.states).toBeGreaterThan(size(20_000, 200_000))
   expect(total.trees).toBeGreaterThan(size(2000, 20_000))

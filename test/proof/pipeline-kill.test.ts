@@ -91,6 +91,31 @@ async function journalOf(runId: string): Promise<readonly string[]> {
   return entries
 }
 
+interface Life {
+  readonly epoch: number
+  readonly owner: string
+  /** That the effect at the end is done. */
+  readonly hasPublished: boolean
+  readonly hasEnded: boolean
+}
+
+/** What the journal of a run has of each owner in turn, by neighbouring entries. */
+async function livesOf(runId: string): Promise<readonly Life[]> {
+  const storage = await FileStorage.open(store())
+  const lives: Life[] = []
+  for await (const { epoch, owner, events } of readJournal(storage, runId)) {
+    const last = lives.at(-1)
+    const life =
+      last?.epoch === epoch && last.owner === owner ? (lives.pop() as Life) : { epoch, owner, hasPublished: false, hasEnded: false }
+    lives.push({
+      ...life,
+      hasPublished: life.hasPublished || events.some((event) => event.type === 'stage-succeeded' && event.stage === 'publish'),
+      hasEnded: life.hasEnded || events.some(({ type }) => type === 'run-finished'),
+    })
+  }
+  return lives
+}
+
 async function contentOf(): Promise<readonly string[]> {
   const storage = await FileStorage.open(store())
   const content: string[] = []
@@ -172,11 +197,14 @@ test('row 24: crash after a side effect, before the checkpoint: it is run again 
 describe('row 25: two processes resume one run', () => {
   test('row 25: two processes resume one run: one owner by epoch; the other gets a conflict and changes nothing', async () => {
     const whole = await neverKilled()
+    const rounds = size(3, 40)
     let refused = 0
-    for (let round = 0; round < size(3, 40); round++) {
+    // On a machine that is busy, heirs may come so late that each finds the run ended by the one before: then there was nothing to refuse.
+    for (let round = 0; round < rounds || (refused === 0 && round < 10 * rounds); round++) {
       const id = `run-${round}`
+      const side = round % 2 === 0 ? 'before' : 'after'
       const before = (await actsIn()).length
-      const owner = start({ id, waitAt: round % 2 === 0 ? 'before' : 'after' })
+      const owner = start({ id, waitAt: side })
       await owner.waitFor((line) => line.includes('waits'))
       owner.signal('SIGKILL')
       await owner.ended
@@ -184,23 +212,28 @@ describe('row 25: two processes resume one run', () => {
       await release(heirs)
       const endings = await Promise.all(heirs.map(endingOf))
       const winners = endings.filter((ending) => ending !== undefined && 'output' in ending)
-      // One that came when the first had ended already has the run after it, and does nothing.
-      const epochs = winners.map(({ epoch }) => epoch).sort()
-      expect(epochs[0]).toBe(2)
-      expect(epochs).toEqual(epochs.map((_, index) => 2 + index))
-      for (const winner of winners) expect(winner).toMatchObject(asNeverKilled(whole))
       const losers = endings.filter((ending) => ending !== undefined && 'failed' in ending)
+      expect(winners.length + losers.length).toBe(heirs.length)
+      for (const winner of winners) expect(winner).toMatchObject(asNeverKilled(whole))
       for (const loser of losers) expect(loser).toMatchObject({ failed: 'RUN_OWNED' })
       refused += losers.length
+      // Who has a run may lose it to the next: where heirs take it over without asking, and where one stands still for longer than its lease.
+      const lives = await livesOf(id)
+      expect(lives.map(({ epoch }) => epoch)).toEqual(lives.map((_, index) => index + 1))
+      expect(lives.length).toBeLessThanOrEqual(1 + heirs.length)
       // Each epoch has one owner, and all its entries are in one piece.
-      const written = (await journalOf(id)).map(
-        (entry) => /"epoch":(\d+),"owner":"([a-z0-9]+)"/.exec(entry)?.slice(1, 3) as [string, string],
-      )
-      const owners = new Map(written.map(([epoch, by]) => [epoch, by]))
-      expect([...owners.keys()].map(Number)).toEqual([1, ...epochs])
-      for (const [epoch, by] of written) expect(by).toBe(owners.get(epoch))
+      expect(new Set(lives.map((life) => life.owner)).size).toBe(lives.length)
+      // Those have won whose end the journal has, and no others; nobody takes the run from the last.
+      const ended = lives.filter((life) => life.hasEnded).map(({ epoch }) => epoch)
+      expect(winners.map(({ epoch }) => epoch).sort()).toEqual(ended)
+      expect(lives.at(-1)?.hasEnded).toBe(true)
+      // The effect is done once by whoever the journal has it from, at most once by each before, under one key, and by nobody after.
+      const doneIn = lives.filter((life) => life.hasPublished).map(({ epoch }) => epoch)
+      expect(doneIn).toHaveLength(1)
       const published = (await actsIn()).slice(before).filter(({ effect }) => effect === 'publish')
-      expect(published.length).toBe(round % 2 === 0 ? 1 : 2)
+      const byFirst = side === 'before' ? 0 : 1
+      expect(published.length).toBeGreaterThanOrEqual(byFirst + 1)
+      expect(published.length).toBeLessThanOrEqual(byFirst + (doneIn[0] as number) - 1)
       expect(new Set(published.map(({ key }) => key)).size).toBe(1)
       const storage = await FileStorage.open(store())
       for (const folder of ['cache', 'blobs']) for await (const { key } of storage.list(folder)) await storage.delete(key)

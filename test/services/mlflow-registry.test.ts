@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { denseNetworkLoader, loadModelPackage } from 'millrace/model'
+import { exportModel, importModel, Registry } from 'millrace/registry'
 import { MlflowRegistry } from 'millrace/registry/mlflow'
+import { MemoryStorage } from 'millrace/storage'
 import { registryConformance, samplePackage } from 'millrace/testing'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { MlflowServer } from '../../scripts/services/mlflow.ts'
@@ -156,6 +158,37 @@ describe.skipIf(mlflow.service === undefined)(named("beside MLflow's own client"
     const version = await registry.version('large', 1)
     expect(version.metrics).toEqual(modelPackage.manifest.metrics)
     expect(version.lineage).toMatchObject({ parameters: { long } })
+  })
+})
+
+describe.skipIf(mlflow.service === undefined)(named('what is moved from and to MLflow', mlflow), () => {
+  test('a model goes to plain storage and back with its versions, tags, descriptions, aliases and bytes; the same files again change nothing', async () => {
+    const registry = await open()
+    const packages = [samplePackage('moved 1'), samplePackage('moved 2')]
+    for (const modelPackage of packages) await registry.register('moved', modelPackage)
+    await registry.tag('moved', 1, { stage: 'approved' })
+    await registry.describe('moved', 2, 'the second')
+    await registry.setAlias('moved', 'champion', 2)
+
+    const plain = new Registry({ storage: new MemoryStorage() })
+    const there = await importModel(plain, exportModel(registry, 'moved'), { aliases: true })
+    const numbers = [1, 2].map((version) => ({ from: version, to: version }))
+    expect(there).toEqual({ name: 'moved', versions: numbers, unmovedAliases: [] })
+    for (let again = 1; again <= 2; again++) {
+      const back = await importModel(registry, exportModel(plain, 'moved'), { name: 'moved back', aliases: true })
+      expect(back).toEqual({ name: 'moved back', versions: numbers, unmovedAliases: [] })
+    }
+    for (const [at, { manifestDigest, manifest }] of packages.entries()) {
+      const loaded = await registry.load('moved back', at + 1)
+      expect(loaded.manifestDigest).toBe(manifestDigest)
+      expect((await loaded.blob(manifest.golden.digest)).length).toBeGreaterThan(0)
+    }
+    expect((await registry.version('moved back', 1)).tags).toEqual({ stage: 'approved' })
+    expect((await registry.version('moved back', 2)).description).toBe('the second')
+    expect(await registry.aliases('moved back')).toEqual(new Map([['champion', 2]]))
+    const listed: number[] = []
+    for await (const { version } of registry.versions('moved back')) listed.push(version)
+    expect(listed.sort()).toEqual([1, 2])
   })
 })
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { MillraceError } from 'millrace'
 import { Pipeline, Stage } from 'millrace'
 import { register } from 'millrace/registry'
 import { MlflowRegistry, trackRun } from 'millrace/registry/mlflow'
@@ -14,7 +15,7 @@ import { root } from '../docs/support/root.ts'
 import { runCode } from '../docs/support/run-code.ts'
 import { faultyFetch } from './support/faulty-fetch.ts'
 import type { ClientRun, MlflowClient } from './support/mlflow.ts'
-import { startClient } from './support/mlflow.ts'
+import { callServer, startClient } from './support/mlflow.ts'
 
 const [mlflow, unserved] = await Promise.all([startOrReason(startMlflow), startOrReason(() => startMlflow({ serveArtifacts: false }))])
 const [client, otherClient] = [mlflow, unserved].map(({ service }) => (service === undefined ? undefined : startClient(service)))
@@ -28,11 +29,36 @@ interface TrackedClientRun extends ClientRun {
   /** Of the metric that was asked for: step and value. */
   readonly history: readonly (readonly [number, string])[]
   readonly artifacts: readonly string[]
-  readonly record: { readonly outcome: string; readonly stages: readonly { readonly name: string; readonly outcome: string }[] } | null
+  readonly record: {
+    readonly outcome: string
+    readonly epoch: number
+    readonly stages: readonly { readonly name: string; readonly outcome: string }[]
+  } | null
 }
 
 const readRun = (client: MlflowClient | undefined, id: string | undefined, metric: string): Promise<TrackedClientRun> =>
   (client as MlflowClient).ask<TrackedClientRun>('read_run', { run_id: id, metric })
+
+/** Of the MLflow runs of one run of a pipeline. */
+async function statusesOf(experiment: string, runId: string): Promise<readonly string[]> {
+  const found = (await callServer(server().url, 'GET', 'experiments/get-by-name', { experiment_name: experiment })) as {
+    readonly experiment: { readonly experiment_id: string }
+  }
+  const filter = `tags.\`millrace.tracked-run\` = '${runId}'`
+  const answer = (await callServer(server().url, 'POST', 'runs/search', { experiment_ids: [found.experiment.experiment_id], filter })) as {
+    readonly runs?: readonly { readonly info: { readonly status: string } }[]
+  }
+  return (answer.runs ?? []).map(({ info }) => info.status)
+}
+
+/** Resolves when somebody says so. */
+function gate(): { readonly open: () => void; readonly opened: Promise<void> } {
+  let open = (): void => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { open, opened }
+}
 
 /** Ten epochs whose loss halves; a NaN among the figures. */
 const learn = new Stage<void, string>({
@@ -91,6 +117,12 @@ describe.skipIf(mlflow.service === undefined)(named('a run that is tracked in ML
     const second = await nightly(server().url, 'any', flights)
     expect(second).toMatchObject({ version: 1, promoted: true, error: undefined })
     expect((await readRun(client, second.mlflowRunId, 'train/loss')).tags.team).toBe('delays')
+
+    // When a run fails the program has told the server before it ends itself.
+    const failure = await nightly(server().url, 'any', [{ date: 'no day' }]).catch((error: unknown) => error)
+    expect(failure).toMatchObject({ code: 'RUN_FAILED' })
+    const { runId } = (failure as MillraceError<'RUN_FAILED'>).details
+    expect(await statusesOf('flight-delay', runId)).toEqual(['FAILED'])
   })
 
   test('keeps NaN, every step, and the outputs of stages', async () => {
@@ -163,6 +195,181 @@ describe.skipIf(mlflow.service === undefined)(named('a run that is tracked in ML
     expect(shown.history.length).toBeGreaterThanOrEqual(10)
     expect(shown.metrics['flaky/done']).toBe('1.0')
     expect(shown.tags['millrace.stage.flaky']).toBe('succeeded')
+    expect(shown.tags).not.toHaveProperty('millrace.error')
+    expect(shown.tags).not.toHaveProperty('millrace.record')
+    expect(shown.record?.epoch).toBe(2)
+  })
+
+  test('an owner that was taken over writes nothing on what its heir wrote, also when both are tracked', async () => {
+    for (const isCancelled of [false, true]) {
+      const storage = new MemoryStorage()
+      const options = { url: server().url, experiment: 'taken over', flushIntervalMs: 5 }
+      const [begun, wake] = [gate(), gate()]
+      let owner: 'first' | 'heir' = 'first'
+      const waiting = new Stage({
+        name: 'waiting',
+        version: '1',
+        run: async (_input: string, { metrics }) => {
+          const mine = owner
+          metrics({ done: mine === 'heir' ? 2 : 1 })
+          begun.open()
+          if (mine === 'first') await wake.opened
+          metrics({ 'written-by': mine === 'heir' ? 2 : 1 })
+        },
+      })
+      const abort = new AbortController()
+      const pipeline = new Pipeline('taken-over').pipe(learn).pipe(waiting)
+      const first = pipeline.start({ storage, signal: abort.signal })
+      const ofFirst = trackRun(options, first)
+      await begun.opened
+      await expect.poll(() => statusesOf('taken over', first.id).catch(() => [])).toEqual(['RUNNING'])
+      owner = 'heir'
+      const heir = pipeline.start({ storage, resume: first.id, takeOver: true })
+      const ofHeir = await trackRun(options, heir).finished
+      expect(ofHeir.error).toBeUndefined()
+      const before = await readRun(client, ofHeir.mlflowRunId, 'waiting/written-by')
+      expect(before).toMatchObject({ status: 'FINISHED', record: { outcome: 'succeeded', epoch: 2 } })
+
+      if (isCancelled) abort.abort('enough')
+      wake.open()
+      const failure: unknown = await first.result.catch((error: unknown) => error)
+      if (isCancelled) expect(failure).toBe('enough')
+      else expect(failure).toMatchObject({ code: 'RUN_OWNED' })
+      expect(await ofFirst.finished).toMatchObject({ mlflowRunId: ofHeir.mlflowRunId, error: { code: 'RUN_OWNED' } })
+      expect(await readRun(client, ofHeir.mlflowRunId, 'waiting/written-by')).toEqual(before)
+    }
+  })
+
+  test('a resumed run that was not tracked before has its parameters and tags, with its storage at once', async () => {
+    for (const isStorageGiven of [true, false]) {
+      const storage = new MemoryStorage()
+      const options = { url: server().url, experiment: 'resumed late', flushIntervalMs: 5, ...(isStorageGiven ? { storage } : {}) }
+      let isMended = false
+      const wake = gate()
+      const flaky = new Stage({
+        name: 'flaky',
+        version: '1',
+        run: async () => {
+          if (!isMended) throw new Error('not yet')
+          await wake.opened
+        },
+      })
+      const pipeline = new Pipeline('resumed-late').pipe(learn).pipe(flaky)
+      const first = pipeline.start({ storage, seed: 9, tags: { team: 'delays' } })
+      await expect(first.result).rejects.toMatchObject({ code: 'RUN_FAILED' })
+      isMended = true
+      const second = pipeline.start({ storage, resume: first.id, tags: { host: 'trainer-2' } })
+      const tracking = trackRun(options, second)
+      if (isStorageGiven) await expect.poll(() => statusesOf('resumed late', first.id).catch(() => [])).toEqual(['RUNNING'])
+      wake.open()
+      const { mlflowRunId, error } = await tracking.finished
+      expect(error).toBeUndefined()
+      const shown = await readRun(client, mlflowRunId, 'learn/loss')
+      expect(shown).toMatchObject({ status: 'FINISHED', name: `resumed-late ${first.id}`, record: { outcome: 'succeeded', epoch: 2 } })
+      expect(shown.params).toMatchObject({ seed: '9', 'learn.epochs': '10' })
+      expect(shown.tags).toMatchObject({ team: 'delays', host: 'trainer-2', 'millrace.pipeline': 'resumed-late' })
+      expect(shown.metrics['learn/loss']).toBe(String(2 ** -10))
+    }
+  })
+
+  test('a resumed run that is cancelled has its own record with its storage, and else says that the record is of before', async () => {
+    for (const isStorageGiven of [true, false]) {
+      const storage = new MemoryStorage()
+      const options = { url: server().url, experiment: 'resumed and cancelled', ...(isStorageGiven ? { storage } : {}) }
+      const abort = new AbortController()
+      let isResumed = false
+      const waiting = new Stage({
+        name: 'waiting',
+        version: '1',
+        run: async (_input: string, { clock, signal }) => {
+          if (!isResumed) throw new Error('not yet')
+          abort.abort('enough')
+          await clock.sleep(60_000, signal)
+        },
+      })
+      const pipeline = new Pipeline('resumed-and-cancelled').pipe(learn).pipe(waiting)
+      const first = pipeline.start({ storage })
+      const { mlflowRunId } = await trackRun(options, first).finished
+      isResumed = true
+      const second = trackRun(options, pipeline.start({ storage, resume: first.id, signal: abort.signal }))
+      expect(await second.finished).toEqual({ mlflowRunId, droppedMetrics: 0, error: undefined })
+      const shown = await readRun(client, mlflowRunId, 'learn/loss')
+      expect(shown.status).toBe('KILLED')
+      expect(shown.tags['millrace.error'] ?? '').not.toContain('not yet')
+      if (isStorageGiven) expect(shown.record).toMatchObject({ outcome: 'cancelled', epoch: 2 })
+      else expect(shown.record).toMatchObject({ outcome: 'failed', epoch: 1 })
+      expect(shown.tags['millrace.record'] ?? '').toBe(
+        isStorageGiven ? '' : 'run-record.json is not of this epoch (2), which has not ended or left none',
+      )
+    }
+  })
+
+  test('tracking that begins late says so, and writes what the record holds', async () => {
+    const options = { url: server().url, experiment: 'late' }
+    const over = new Pipeline('late').pipe(learn).start({ storage: new MemoryStorage(), tags: { team: 'delays' } })
+    await over.result
+    const begun = gate()
+    const waiting = new Stage({
+      name: 'waiting',
+      version: '1',
+      run: async (_input: string, { metrics }) => {
+        await begun.opened
+        for (let step = 1; step <= 3; step++) metrics({ heard: step }, step)
+      },
+    })
+    const underWay = new Pipeline('late')
+      .pipe(learn)
+      .pipe(waiting)
+      .start({ storage: new MemoryStorage(), tags: { team: 'delays' } })
+    await new Promise<void>((resolve) => {
+      const stop = underWay.on(({ type }) => {
+        if (type !== 'stage-succeeded') return
+        stop()
+        resolve()
+      })
+    })
+    const ofUnderWay = trackRun(options, underWay)
+    begun.open()
+    for (const tracked of [await trackRun(options, over).finished, await ofUnderWay.finished]) {
+      expect(tracked).toMatchObject({ error: { code: 'ARGUMENT_INVALID', details: { argument: 'handle' } } })
+      const shown = await readRun(client, tracked.mlflowRunId, 'waiting/heard')
+      expect(shown).toMatchObject({ status: 'FINISHED', record: { outcome: 'succeeded' } })
+      expect(shown.name).toMatch(/^late /)
+      expect(shown.params).toMatchObject({ seed: '0', 'learn.epochs': '10' })
+      expect(shown.metrics['learn/loss']).toBe(String(2 ** -10))
+      expect(shown.tags).toMatchObject({
+        team: 'delays',
+        'millrace.stage.learn': 'succeeded',
+        'millrace.artifact.learn/summary': 'report report.html',
+      })
+      if (tracked.mlflowRunId === (await ofUnderWay.finished).mlflowRunId)
+        expect(shown.history).toEqual([
+          [1, '1.0'],
+          [2, '2.0'],
+          [3, '3.0'],
+        ])
+    }
+    const failing = new Pipeline('late')
+      .pipe(new Stage({ name: 'broken', version: '1', run: () => Promise.reject(new Error('no')) }))
+      .start({})
+    await failing.result.catch(() => {})
+    const shown = await readRun(client, (await trackRun(options, failing).finished).mlflowRunId, 'none')
+    expect(shown).toMatchObject({ status: 'FAILED', tags: { 'millrace.stage.broken': 'failed: no' } })
+  })
+
+  test('of parameters that are too long for the run to remember the digest is there, and a tag says so', async () => {
+    const long = new Stage<void, string>({
+      name: 'long',
+      version: '1',
+      parameters: { small: 1, table: 'x'.repeat(20_000) },
+      run: () => 'x',
+    })
+    const handle = new Pipeline('long').pipe(long).start({ storage: new MemoryStorage() })
+    const { mlflowRunId } = await trackRun({ url: server().url, experiment: 'long' }, handle).finished
+    const shown = await readRun(client, mlflowRunId, 'none')
+    expect(shown.params).toMatchObject({ 'long.small': '1', 'long.table': expect.stringMatching(/^sha256:[0-9a-f]{64}$/) })
+    expect(shown.tags['millrace.only-digest']).toContain('long.table')
+    expect(shown.tags).not.toHaveProperty('millrace.only-in-record')
   })
 
   test('a run that cannot be tracked runs as if nobody looked, and says once why', async () => {

@@ -42,9 +42,9 @@ describe.skipIf(ministack.service === undefined)(named('check-s3 on ministack', 
   const service = (): S3Service => ministack.service as S3Service
 
   test('passes and leaves nothing behind', async () => {
-    const { code, output } = await run(['check-s3', ...at(service()), '--keys', '60', '--writers', '8'], service().credentials)
+    const { code, output } = await run(['check-s3', ...at(service()), '--keys', '25', '--writers', '8'], service().credentials)
     expect(output).toContain(
-      '60 keys x 8 writers: 0 created more than once, 0 by nobody, 0 not as acknowledged, 0 writers without an answer',
+      '25 keys x 8 writers: 0 created more than once, 0 by nobody, 0 not as acknowledged, 0 writers without an answer',
     )
     expect(output).toContain('PASSED')
     expect(code).toBe(0)

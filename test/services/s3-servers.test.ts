@@ -37,9 +37,9 @@ const codeOf = (work: Promise<unknown>): Promise<unknown> =>
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1)
 
 const servers: readonly { store: ServiceOrReason<S3Service>; name: string; raceKeys: number; registrations: number }[] = [
-  { store: ministack, name: 'ministack', raceKeys: size(100, 500), registrations: size(6, 50) },
+  { store: ministack, name: 'ministack', raceKeys: size(60, 500), registrations: size(6, 50) },
   // Whoever loses there polls once a second.
-  { store: seaweedfs, name: 'SeaweedFS', raceKeys: size(20, 40), registrations: size(3, 10) },
+  { store: seaweedfs, name: 'SeaweedFS', raceKeys: size(8, 40), registrations: size(3, 10) },
 ]
 
 describe.each(servers)('$name', ({ store, name, raceKeys, registrations }) => {

@@ -1,6 +1,8 @@
 import { digestOfJson } from '../../core/digest.ts'
 import { MillraceError } from '../../core/error.ts'
+import { invalidArgument } from '../../core/invalid-argument.ts'
 import { canonicalJson, isPlainObject } from '../../core/json.ts'
+import { receivedText } from '../../core/received.ts'
 import { isDigest } from '../../model/blob-reference.ts'
 import { checkFormat } from '../../model/check-format.ts'
 
@@ -80,6 +82,20 @@ export function exportInvalid(path: string, reason: string, cause?: unknown): Mi
     details: { path: shown, reason },
     cause,
   })
+}
+
+/** @throws {@link MillraceError} `ARGUMENT_INVALID`. */
+export function assertFile(file: ExportedFile): ExportedFile {
+  const { path, bytes }: { readonly path?: unknown; readonly bytes?: unknown } = Object(file)
+  if (typeof path === 'string' && bytes instanceof Uint8Array) return file
+  throw invalidArgument('files', 'each a path and its bytes', receivedText(file))
+}
+
+/** @throws {@link MillraceError} `ARGUMENT_INVALID`. */
+export function assertIterable(argument: string, value: unknown): void {
+  const { [Symbol.asyncIterator]: asynchronous, [Symbol.iterator]: synchronous } = Object(value)
+  if (typeof value === 'object' && (typeof asynchronous === 'function' || typeof synchronous === 'function')) return
+  throw invalidArgument(argument, 'something to iterate over', receivedText(value))
 }
 
 function isVersion(value: unknown): value is ExportedVersion {

@@ -1,7 +1,7 @@
+import { invalidArgument } from '../../core/invalid-argument.ts'
 import { blobsOfManifest, encodeManifest } from '../../model/manifest.ts'
 import type { ModelPackage } from '../../model/model-package.ts'
 import type { ModelRegistry, ModelVersion } from '../../model/model-registry.ts'
-import { invalidArgument } from '../names.ts'
 import type { ExportedFile } from './export-index.ts'
 import { encodeIndex, indexPath, manifestPath, partPath } from './export-index.ts'
 

@@ -1,10 +1,11 @@
+import { invalidArgument } from '../../core/invalid-argument.ts'
 import { isPlainObject } from '../../core/json.ts'
+import { receivedText } from '../../core/received.ts'
 import { checkFormat } from '../../model/check-format.ts'
 import type { DecodedFrame, FrameKind } from '../../storage/frame.ts'
 import { decodeFrame, encodeFrame, frameSizeBytes } from '../../storage/frame.ts'
-import { invalidArgument } from '../names.ts'
 import type { ExportedFile } from './export-index.ts'
-import { exportInvalid } from './export-index.ts'
+import { assertFile, assertIterable, exportInvalid } from './export-index.ts'
 
 const streamFormat = { format: 'millrace-files', supportedVersion: 1 } as const
 /** So much of a file is in one frame. */
@@ -27,6 +28,7 @@ const encoder = new TextEncoder()
 export async function* encodeFiles(
   files: AsyncIterable<ExportedFile> | Iterable<ExportedFile>,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  assertIterable('files', files)
   let sequence = 0
   const frame = (kind: FrameKind, payload: Uint8Array): Uint8Array<ArrayBuffer> => {
     const bytes = new Uint8Array(frameSizeBytes(payload))
@@ -36,7 +38,8 @@ export async function* encodeFiles(
   const json = (value: unknown): Uint8Array => encoder.encode(JSON.stringify(value))
   yield frame('header', json({ format: streamFormat.format, formatVersion: 1, minReaderVersion: 1 }))
   let count = 0
-  for await (const { path, bytes } of files) {
+  for await (const file of files) {
+    const { path, bytes } = assertFile(file)
     if (path.length > maxPathLength) throw invalidArgument('path', `at most ${maxPathLength} characters`, path)
     yield frame('header', json({ path, sizeBytes: bytes.length }))
     for (let start = 0; start < bytes.length; start += pieceBytes) yield frame('data', bytes.subarray(start, start + pieceBytes))
@@ -56,6 +59,9 @@ export async function* decodeFiles(
   options: { readonly maxFileBytes?: number } = {},
 ): AsyncGenerator<ExportedFile, void, undefined> {
   const { maxFileBytes = 4 * 1024 ** 3 } = options
+  assertIterable('chunks', chunks)
+  if (!(typeof maxFileBytes === 'number' && maxFileBytes >= 0))
+    throw invalidArgument('maxFileBytes', 'a number of bytes, 0 or more', receivedText(maxFileBytes))
   let isBegun = false
   let count = 0
   let open: { readonly path: string; readonly sizeBytes: number; readonly pieces: Uint8Array[]; received: number } | undefined
@@ -94,6 +100,7 @@ async function* framesOf(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array
   let neededBytes = 1
   let sequence = 0
   for await (const chunk of chunks) {
+    if (!(chunk instanceof Uint8Array)) throw invalidArgument('chunks', 'each a Uint8Array', receivedText(chunk))
     pending.push(chunk)
     pendingBytes += chunk.length
     if (pendingBytes < neededBytes) continue

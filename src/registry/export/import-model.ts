@@ -1,21 +1,35 @@
+import type { Clock } from '../../core/clock.ts'
+import { systemClock } from '../../core/clock.ts'
 import { digestOfJson, sha256HexAsync } from '../../core/digest.ts'
 import { MillraceError, messageOf } from '../../core/error.ts'
+import type { Random } from '../../core/random.ts'
+import { systemRandom } from '../../core/random.ts'
 import { blobsOfManifest, decodeManifest, digestOfManifest } from '../../model/manifest.ts'
 import type { ModelRegistry, ModelVersion } from '../../model/model-registry.ts'
 import { openModelPackage } from '../../model/store-package.ts'
 import type { StorageAdapter } from '../../storage/adapter.ts'
-import { putBlob } from '../../storage/blobs.ts'
 import { MemoryStorage } from '../../storage/memory.ts'
+import { accountOf, assertObject } from '../names.ts'
 import type { ExportedFile, ExportedVersion, ExportIndex } from './export-index.ts'
-import { decodeIndex, exportInvalid, indexPath, manifestPath, partPath } from './export-index.ts'
+import { assertFile, assertIterable, decodeIndex, exportInvalid, indexPath, manifestPath, partPath } from './export-index.ts'
+import type { UnmovedAlias } from './import-aliases.ts'
+import { moveAliases } from './import-aliases.ts'
+import { ImportStaging } from './import-staging.ts'
 
 export interface ImportModelOptions {
   /** Of the model here; default the name that it had. */
   readonly name?: string
   /** True: aliases come along, and are moved where they are elsewhere here. Default false. */
   readonly aliases?: boolean
-  /** Where the files are kept until all are verified; default memory. */
+  /** Why the aliases move; default that they were imported, and from which model. */
+  readonly reason?: string
+  /** Who moves the aliases; a protected one moves only with it. */
+  readonly by?: string
+  /** Where the files are kept until their versions are registered, safe from collectors; default memory. */
   readonly staging?: StorageAdapter
+  readonly clock?: Clock
+  /** For the name under which the files are kept. */
+  readonly random?: Random
   readonly signal?: AbortSignal
 }
 
@@ -23,6 +37,8 @@ export interface ImportedModel {
   readonly name: string
   /** Each version's number where it came from and here, in order. */
   readonly versions: readonly { readonly from: number; readonly to: number }[]
+  /** Aliases that were asked for and could not be moved. */
+  readonly unmovedAliases: readonly UnmovedAlias[]
 }
 
 /**
@@ -30,9 +46,13 @@ export interface ImportedModel {
  * version is known by where it came from.
  *
  * Guarantee: all files are read and verified first (every digest, size and path); when one is missing, damaged, unknown or there twice, nothing is
- * registered. Paths of files never become keys of a storage.
+ * registered. Paths of files never become keys of a storage. What others collect meanwhile takes nothing of it, as long as a file is registered within a week
+ * of its being read.
  *
- * @throws {@link MillraceError} `EXPORT_INVALID` naming the file; `FORMAT_UNSUPPORTED` for an export of a newer library.
+ * Aliases move last, each for itself: one that is protected, that a gate refuses or that cannot be an alias here stays where it is, and is told of in
+ * `unmovedAliases` with the fault.
+ *
+ * @throws {@link MillraceError} `EXPORT_INVALID` naming the file; `FORMAT_UNSUPPORTED` for an export of a newer library; `ARGUMENT_INVALID`.
  * @example
  * const { versions } = await importModel(registry, exportModel(registry, 'flight-delay'), { name: 'flight-delay-copy' })
  * versions // [{ from: 1, to: 1 }]
@@ -42,22 +62,44 @@ export async function importModel(
   files: AsyncIterable<ExportedFile> | Iterable<ExportedFile>,
   options: ImportModelOptions = {},
 ): Promise<ImportedModel> {
-  const { staging = new MemoryStorage() } = options
-  const io = options.signal === undefined ? {} : { signal: options.signal }
-  const index = await stageFiles(files, staging, io)
-  const name = options.name ?? index.name
+  assertObject('options', options)
+  assertIterable('files', files)
+  const account = accountOf(options)
+  const { clock = systemClock, random = systemRandom, signal } = options
+  const io = signal === undefined ? {} : { signal }
+  const staging = await ImportStaging.begin(options.staging ?? new MemoryStorage(), { clock, random, ...io })
+  try {
+    const index = await stageFiles(files, staging, io)
+    const name = options.name ?? index.name
+    const numbers = await registerAll(registry, name, index, staging, io)
+    const wanted = options.aliases === true ? Object.entries(index.aliases) : []
+    const targets = wanted.map(([alias, version]) => ({ alias, version: numbers.get(version) as number }))
+    const told = { ...account, reason: account.reason ?? `imported from "${index.name}"` }
+    const unmovedAliases = await moveAliases(registry, name, targets, told, io)
+    return { name, versions: [...numbers].map(([from, to]) => ({ from, to })), unmovedAliases }
+  } finally {
+    const ended = staging.end()
+    // Whoever has aborted waits for nothing more.
+    if (signal?.aborted !== true) await ended
+  }
+}
+
+/** The number here of each version. */
+async function registerAll(
+  registry: ModelRegistry,
+  name: string,
+  index: ExportIndex,
+  { storage }: ImportStaging,
+  io: { readonly signal?: AbortSignal },
+): Promise<ReadonlyMap<number, number>> {
   const numbers = new Map<number, number>()
   for (const exported of index.versions) {
-    const modelPackage = await openModelPackage(staging, exported.manifestDigest, io)
+    const modelPackage = await openModelPackage(storage, exported.manifestDigest, io)
     const made = await registry.register(name, modelPackage, { idempotencyKey: importKey(index, exported), ...io })
     await addNotes(registry, made, exported, io)
     numbers.set(exported.version, made.version)
   }
-  if (options.aliases === true) {
-    for (const [alias, version] of Object.entries(index.aliases))
-      await registry.setAlias(name, alias, numbers.get(version) as number, { reason: `imported from "${index.name}"`, ...io })
-  }
-  return { name, versions: [...numbers].map(([from, to]) => ({ from, to })) }
+  return numbers
 }
 
 function importKey({ name }: ExportIndex, { version, manifestDigest }: ExportedVersion): string {
@@ -78,15 +120,16 @@ async function addNotes(
 /** All files, verified and kept under their digests. */
 async function stageFiles(
   files: AsyncIterable<ExportedFile> | Iterable<ExportedFile>,
-  staging: StorageAdapter,
+  staging: ImportStaging,
   io: { readonly signal?: AbortSignal },
 ): Promise<ExportIndex> {
   let index: ExportIndex | undefined
   /** By path, how many bytes are to come; undefined where only the digest is known. */
   const expected = new Map<string, { readonly digest: string; readonly sizeBytes?: number }>()
   const seen = new Set<string>()
-  for await (const { path, bytes } of files) {
+  for await (const file of files) {
     io.signal?.throwIfAborted()
+    const { path, bytes } = assertFile(file)
     if (seen.has(path)) throw exportInvalid(path, 'it came before')
     seen.add(path)
     if (index === undefined) {
@@ -95,16 +138,16 @@ async function stageFiles(
       for (const { manifestDigest: digest } of index.versions) expected.set(manifestPath(digest), { digest })
       continue
     }
-    const file = expected.get(path)
-    if (file === undefined) throw exportInvalid(path, 'no file before it names it')
+    const due = expected.get(path)
+    if (due === undefined) throw exportInvalid(path, 'no file before it names it')
     expected.delete(path)
-    if (file.sizeBytes !== undefined && file.sizeBytes !== bytes.length)
-      throw exportInvalid(path, `it has ${bytes.length} bytes, not ${file.sizeBytes}`)
-    if ((await sha256HexAsync(bytes)) !== file.digest) throw exportInvalid(path, 'its SHA-256 is another')
-    if (file.sizeBytes === undefined) {
-      for (const part of partsOf(path, file.digest, bytes)) if (!seen.has(partPath(part.digest))) expected.set(partPath(part.digest), part)
+    if (due.sizeBytes !== undefined && due.sizeBytes !== bytes.length)
+      throw exportInvalid(path, `it has ${bytes.length} bytes, not ${due.sizeBytes}`)
+    if ((await sha256HexAsync(bytes)) !== due.digest) throw exportInvalid(path, 'its SHA-256 is another')
+    if (due.sizeBytes === undefined) {
+      for (const part of partsOf(path, due.digest, bytes)) if (!seen.has(partPath(part.digest))) expected.set(partPath(part.digest), part)
     }
-    await putBlob(staging, bytes, io)
+    await staging.put(bytes, io)
   }
   if (index === undefined) throw exportInvalid(indexPath, 'it is missing')
   const [missing] = expected.keys()

@@ -1,11 +1,11 @@
-import { throwIfAborted } from '../../core/abort.ts'
+import { raceAbort, throwIfAborted } from '../../core/abort.ts'
 import type { Clock } from '../../core/clock.ts'
 import { systemClock } from '../../core/clock.ts'
 import { MillraceError, messageOf } from '../../core/error.ts'
 import type { Random } from '../../core/random.ts'
 import { systemRandom } from '../../core/random.ts'
 import type { Authorization, MlflowCredentials } from './credentials.ts'
-import { authorize } from './credentials.ts'
+import { authorize, loginOf } from './credentials.ts'
 import type { Reply } from './reply.ts'
 import { faultOf, isTransient, isTransientStatus, jsonOf, readReply, unavailable } from './reply.ts'
 
@@ -17,11 +17,11 @@ export interface MlflowConnectionOptions {
   /** Sent with every request. */
   readonly headers?: Readonly<Record<string, string>>
   /** Default: the platform's. */
-  readonly fetch?: typeof globalThis.fetch
+  readonly fetch?: typeof fetch
   readonly clock?: Clock
   /** For the jitter between attempts and for identifiers. */
   readonly random?: Random
-  /** For one request and its answer, and a second more for each megabyte that is sent or expected; default 30,000. */
+  /** For one request, the function that gives its credentials and its answer, and a second more for each megabyte that is sent or expected; default 30,000. */
   readonly timeoutMs?: number
   /** How often a request that is safe to repeat is sent at most; default 4. */
   readonly attempts?: number
@@ -113,33 +113,48 @@ export class MlflowConnection {
   }
 
   async #attempt(request: MlflowRequest): Promise<Reply | undefined> {
-    const { signal, absent = [] } = request
-    throwIfAborted(signal)
-    const authorization = await authorize(this.#options.credentials, this.#options.headers ?? {})
-    const reply = await this.#exchange(request, authorization)
+    const { absent = [] } = request
+    const { reply, scrub } = await this.#inTime(request, async (limit) => {
+      // Neither the host's function nor its fetch may heed the signal.
+      const login = await raceAbort(loginOf(this.#options.credentials, this.label), limit)
+      const authorization = authorize(login, this.#options.headers ?? {})
+      return { reply: await this.#exchange(request, authorization, limit), scrub: authorization.scrub }
+    })
     if (reply.status >= 200 && reply.status < 300) return reply
-    const { fault, errorCode } = faultOf(reply, this.label, authorization.scrub)
+    const { fault, errorCode } = faultOf(reply, this.label, scrub)
     if (errorCode !== undefined && absent.includes(errorCode)) return undefined
     const wait = isTransientStatus(reply.status) ? retryAfterMs(reply.retryAfter, this.clock.now()) : undefined
     if (wait !== undefined) this.#waits.set(fault, wait)
     throw fault
   }
 
-  async #exchange(request: MlflowRequest, authorization: Authorization): Promise<Reply> {
-    const { method, body, signal } = request
-    const isBytes = body instanceof Uint8Array
-    const sizeBytes = (isBytes ? body.length : 0) + (request.sizeBytes ?? 0)
+  /** Rejects when the caller aborts and when the time for the request is over, whatever the work waits for. */
+  async #inTime<Result>(request: MlflowRequest, work: (limit: AbortSignal) => Promise<Result>): Promise<Result> {
+    const { body, signal } = request
+    throwIfAborted(signal)
+    const sizeBytes = (body instanceof Uint8Array ? body.length : 0) + (request.sizeBytes ?? 0)
     const timeoutMs = this.#timeoutMs + (sizeBytes / bytesASecond) * 1000
     const limit = new AbortController()
     const over = new AbortController()
     const onAbort = (): void => limit.abort(signal?.reason)
     signal?.addEventListener('abort', onAbort, { once: true })
     this.clock.sleep(timeoutMs, over.signal).then(
-      () => limit.abort(new Error(`no answer within ${timeoutMs} ms`)),
+      () => limit.abort(unavailable(this.label, `no answer within ${timeoutMs} ms`)),
       () => {},
     )
     try {
-      const response = await (this.#options.fetch ?? globalThis.fetch)(this.#addressOf(request), {
+      return await work(limit.signal)
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+      over.abort()
+    }
+  }
+
+  async #exchange(request: MlflowRequest, authorization: Authorization, limit: AbortSignal): Promise<Reply> {
+    const { method, body } = request
+    const isBytes = body instanceof Uint8Array
+    const ask = async (): Promise<Reply> => {
+      const response = await (this.#options.fetch ?? fetch)(this.#addressOf(request), {
         method,
         headers: {
           ...(body === undefined ? {} : { 'content-type': isBytes ? 'application/octet-stream' : 'application/json' }),
@@ -148,17 +163,16 @@ export class MlflowConnection {
         ...(body === undefined ? {} : { body: isBytes ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body) }),
         // A login page is no answer, and another host is not to be told who asks.
         redirect: 'error',
-        signal: limit.signal,
+        signal: limit,
       })
-      return await readReply(response, request.sizeBytes ?? maxAnswerBytes)
+      return await readReply(response, request.sizeBytes ?? maxAnswerBytes, limit)
+    }
+    try {
+      return await raceAbort(ask(), limit)
     } catch (error) {
-      throwIfAborted(signal)
+      throwIfAborted(limit)
       if (MillraceError.is(error)) throw error
-      const reason = limit.signal.aborted ? messageOf(limit.signal.reason) : messageOf(causeOf(error))
-      throw unavailable(this.label, authorization.scrub(reason))
-    } finally {
-      signal?.removeEventListener('abort', onAbort)
-      over.abort()
+      throw unavailable(this.label, authorization.scrub(messageOf(causeOf(error))))
     }
   }
 

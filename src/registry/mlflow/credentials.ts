@@ -1,4 +1,5 @@
 import { redacted, Secret } from '../../log/secret.ts'
+import { unavailable } from './reply.ts'
 
 /** A name and a password, or a token that is sent as a bearer. */
 export type MlflowLogin =
@@ -14,12 +15,29 @@ export interface Authorization {
   scrub(text: string): string
 }
 
+/** The login for a request. @throws {@link MillraceError} `REGISTRY_UNAVAILABLE` where the function fails or gives none. */
+export async function loginOf(credentials: MlflowCredentials | undefined, registry: string): Promise<MlflowLogin | undefined> {
+  if (typeof credentials !== 'function') return credentials
+  let login: unknown
+  try {
+    login = await credentials()
+  } catch {
+    // Neither its text nor the error itself: either may hold what it was about to give.
+    throw unavailable(registry, 'the function that gives the credentials failed')
+  }
+  if (isLogin(login)) return login
+  throw unavailable(registry, 'the function that gives the credentials gave no login')
+}
+
+function isLogin(value: unknown): value is MlflowLogin {
+  if (typeof value !== 'object' || value === null) return false
+  const isSecret = (secret: unknown): boolean => typeof secret === 'string' || secret instanceof Secret
+  if ('token' in value) return isSecret(value.token)
+  return 'username' in value && typeof value.username === 'string' && 'password' in value && isSecret(value.password)
+}
+
 /** Headers that a host adds may hold keys too, so none of their values is ever shown. */
-export async function authorize(
-  credentials: MlflowCredentials | undefined,
-  headers: Readonly<Record<string, string>>,
-): Promise<Authorization> {
-  const login = typeof credentials === 'function' ? await credentials() : credentials
+export function authorize(login: MlflowLogin | undefined, headers: Readonly<Record<string, string>>): Authorization {
   const secrets = new Set(Object.values(headers))
   const all: Record<string, string> = { ...headers }
   if (login !== undefined) {

@@ -18,7 +18,8 @@ import type {
 import { modelCardOf } from '../model-card.ts'
 import { assertDescription, assertWholeNumber } from '../names.ts'
 import { compareVersions } from '../version-comparison.ts'
-import { matchesQuery } from '../version-query.ts'
+import { assertQuery, matchesQuery } from '../version-query.ts'
+import { aliasNotFound } from '../version-reader.ts'
 import { AliasMoves } from './alias-moves.ts'
 import type { MlflowConnectionOptions, SignalOption } from './connection.ts'
 import { MlflowConnection } from './connection.ts'
@@ -127,6 +128,7 @@ export class MlflowRegistry implements ModelRegistry {
 
   /** Each version is looked at here: only the name is asked of the server. */
   async *search(query: VersionQuery): AsyncIterable<ModelVersion> {
+    assertQuery(query)
     const { name, limit = Number.POSITIVE_INFINITY } = query
     if (limit !== Number.POSITIVE_INFINITY) assertWholeNumber('limit', limit, 0)
     const signal = signalOf(query)
@@ -151,8 +153,13 @@ export class MlflowRegistry implements ModelRegistry {
   }
 
   /** @throws {@link MillraceError} `MODEL_INVALID` for a version that another client made: it has no package of this library. */
-  async load(name: string, version: number, options: SignalOption = {}): Promise<ModelPackage> {
-    return this.#reader.load(await this.#finder.version(name, version, options), signalOf(options))
+  async load(name: string, versionOrAlias: number | string, options: SignalOption = {}): Promise<ModelPackage> {
+    const found =
+      typeof versionOrAlias === 'string'
+        ? await this.#store.alias(assertModelName(name), assertAlias(versionOrAlias), signalOf(options))
+        : await this.#finder.version(name, versionOrAlias, options)
+    if (found === undefined) throw aliasNotFound(name, String(versionOrAlias))
+    return this.#reader.load(found, signalOf(options))
   }
 
   async alias(name: string, alias: string, options: SignalOption = {}): Promise<ModelVersion | undefined> {

@@ -15,6 +15,11 @@ export interface FlatParameters {
  * whole and named, since the server would cut it without a word.
  */
 export function flattenParameters(value: Json): FlatParameters {
+  return flattenEntries([['', value]])
+}
+
+/** The same of several, each below a path of its own; of two of one path the first is kept. */
+export function flattenEntries(entries: Iterable<readonly [string, Json]>): FlatParameters {
   const parameters = new Map<string, string>()
   const left: string[] = []
   const visit = (path: string, at: Json): void => {
@@ -28,7 +33,7 @@ export function flattenParameters(value: Json): FlatParameters {
     if (isKey(path) && text.length <= longestParameter && !parameters.has(path)) parameters.set(path, text)
     else left.push(path)
   }
-  visit('', value)
+  for (const [path, value] of entries) visit(path, value)
   return { parameters, left }
 }
 

@@ -14,14 +14,19 @@ export interface Reply {
 
 const longestReason = 300
 
-export async function readReply(response: Response, maxBytes: number): Promise<Reply> {
+/** @param signal - once it has aborted nothing more is read, whether or not the response heeds it. */
+export async function readReply(response: Response, maxBytes: number, signal: AbortSignal): Promise<Reply> {
   const { headers, status } = response
   const isSuccess = status >= 200 && status < 300
-  const { bytes, isCut } = await readAtMost(response, isSuccess ? maxBytes : 64 << 10)
+  const { bytes, isCut } = await readAtMost(response, isSuccess ? maxBytes : 64 << 10, signal)
   return { status, contentType: headers.get('content-type') ?? '', retryAfter: headers.get('retry-after'), bytes, isCut }
 }
 
-async function readAtMost(response: Response, maxBytes: number): Promise<{ readonly bytes: Uint8Array; readonly isCut: boolean }> {
+async function readAtMost(
+  response: Response,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<{ readonly bytes: Uint8Array; readonly isCut: boolean }> {
   const reader = response.body?.getReader()
   if (reader === undefined) return { bytes: new Uint8Array(0), isCut: false }
   const pieces: Uint8Array[] = []
@@ -29,6 +34,10 @@ async function readAtMost(response: Response, maxBytes: number): Promise<{ reado
   for (;;) {
     const { done, value } = await reader.read()
     if (done) break
+    if (signal.aborted) {
+      await reader.cancel()
+      throw signal.reason
+    }
     pieces.push(value)
     length += value.length
     if (length > maxBytes) {

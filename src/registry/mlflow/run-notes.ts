@@ -1,13 +1,16 @@
-import type { Json } from '../../core/json.ts'
 import type { PipelineEvent } from '../../pipeline/pipeline-event.ts'
 import type { RunRecord } from '../../pipeline/run-record.ts'
 import type { MetricPoint } from './batches.ts'
 import { tagText } from './batches.ts'
 import { isKey, ownPrefix } from './names.ts'
-import { flattenParameters } from './parameters.ts'
 
 /** Whose run of a pipeline it is. */
 export const trackedRunTag: string = `${ownPrefix}tracked-run`
+/** Who owns the run, by the number of its resumption: an owner of before writes nothing any more. */
+export const epochTag: string = `${ownPrefix}epoch`
+export const errorTag: string = `${ownPrefix}error`
+/** Why the artifact with the run's record is not there, or not of this epoch. */
+export const recordTag: string = `${ownPrefix}record`
 
 /** What one event of a run is to a tracking server. */
 export interface RunNotes {
@@ -18,22 +21,11 @@ export interface RunNotes {
   readonly left?: readonly string[]
 }
 
-/** What is to be written of an event. Pure. */
+/** What is to be written of an event but for that which begins a run, whose record tells more. Pure. */
 export function notesOf(event: PipelineEvent): RunNotes {
   switch (event.type) {
-    case 'run-started': {
-      const { identities, seed, pipeline, tags, codeVersion } = event
-      const given = identities.filter(({ kind, parameters }) => kind === 'stage' && parameters !== null)
-      const flat = flattenParameters({
-        seed,
-        ...Object.fromEntries(given.map(({ path, parameters }): [string, Json] => [path, parameters])),
-      })
-      const told = Object.entries(tags)
-      const all = told.filter(([tag]) => isKey(tag)).map(([tag, text]): [string, string] => [tag, tagText(text)])
-      if (codeVersion !== undefined) all.push(['mlflow.source.git.commit', codeVersion])
-      const left = [...flat.left, ...told.map(([tag]) => tag).filter((tag) => !isKey(tag))]
-      return { parameters: flat.parameters, tags: new Map([...all, [`${ownPrefix}pipeline`, pipeline]]), left }
-    }
+    case 'run-resumed':
+      return labels(event.tags ?? {})
     case 'stage-metrics':
       return figures(placeOf(event), event.values, event.time, event.step)
     case 'stage-artifact':
@@ -54,7 +46,7 @@ export function notesOf(event: PipelineEvent): RunNotes {
     case 'stage-abandoned':
       return outcome(event, `abandoned: ${event.reason}`)
     case 'run-finished':
-      return event.error === undefined ? {} : tag(`${ownPrefix}error`, event.error.message)
+      return event.error === undefined ? {} : tag(errorTag, event.error.message)
     default:
       return {}
   }
@@ -72,7 +64,8 @@ function placeOf(event: { readonly stage: string; readonly item?: { readonly ind
   return item.stage === undefined ? `${stage}/${item.index}` : `${stage}/${item.index}/${item.stage}`
 }
 
-function figures(place: string, values: Readonly<Record<string, number>>, time: number, step: number | undefined): RunNotes {
+/** Of a stage or an item of a map. */
+export function figures(place: string, values: Readonly<Record<string, number>>, time: number, step: number | undefined): RunNotes {
   const keyed = Object.entries(values).map(([name, value]) => ({
     key: `${place}/${name}`,
     value,
@@ -87,6 +80,14 @@ function outcome(event: { readonly stage: string; readonly item?: unknown }, tex
   return event.item === undefined ? tag(`${ownPrefix}stage.${event.stage}`, text) : {}
 }
 
-function tag(key: string, text: string): RunNotes {
+/** What the host labels a run with. */
+export function labels(tags: Readonly<Record<string, string>>): RunNotes {
+  const all = Object.entries(tags)
+  const fitting = all.filter(([name]) => isKey(name)).map(([name, text]): [string, string] => [name, tagText(text)])
+  return { tags: new Map(fitting), left: all.map(([name]) => name).filter((name) => !isKey(name)) }
+}
+
+/** One label, its text shortened where it must be. */
+export function tag(key: string, text: string): RunNotes {
   return isKey(key) ? { tags: new Map([[key, tagText(text)]]) } : { left: [key] }
 }

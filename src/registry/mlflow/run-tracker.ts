@@ -1,27 +1,30 @@
 import { MillraceError, messageOf } from '../../core/error.ts'
-import { createIdentifierSource } from '../../core/identifiers.ts'
 import { RunFold } from '../../pipeline/fold-record.ts'
 import type { PipelineEvent } from '../../pipeline/pipeline-event.ts'
 import type { RunHandle } from '../../pipeline/run.ts'
+import { runOwned } from '../../pipeline/run-owned.ts'
 import type { RunRecord } from '../../pipeline/run-record.ts'
+import { readRun } from '../../pipeline/run-store.ts'
+import { numbersFromJson } from '../../pipeline/stored-numbers.ts'
 import { assertWholeNumber } from '../names.ts'
-import { artifactPath, putArtifact } from './artifacts.ts'
-import type { MetricPoint } from './batches.ts'
-import { logToRun, tagText } from './batches.ts'
 import { MlflowConnection } from './connection.ts'
 import { Experiment } from './experiment.ts'
-import { ownPrefix } from './names.ts'
+import { NoteQueue } from './note-queue.ts'
+import { beginningOf, endingOf } from './record-notes.ts'
 import { isTransient } from './reply.ts'
-import { notesOf, recordText, trackedRunTag } from './run-notes.ts'
+import { notesOf } from './run-notes.ts'
 import type { TrackedRun, TrackRunOptions } from './run-tracking.ts'
+import type { RunBeginning } from './run-writer.ts'
+import { RunWriter } from './run-writer.ts'
 import type { RunStatus } from './runs.ts'
-import { createRun, endRun, findRun, resumeRun } from './runs.ts'
-import type { ServerRun } from './wire.ts'
 
-const statusOf = { succeeded: 'FINISHED', failed: 'FAILED', cancelled: 'KILLED' } as const satisfies Record<string, RunStatus>
-/** Names that did not fit, for a tag. */
-const maxLeft = 1000
-const recordFile = 'run-record.json'
+type Failure = { readonly error: unknown }
+type Ending = { readonly record: RunRecord } | Failure
+
+const statusOf = { succeeded: 'FINISHED', failed: 'FAILED', cancelled: 'KILLED', unfinished: 'FAILED' } as const satisfies Record<
+  RunRecord['outcome'],
+  RunStatus
+>
 
 /** Takes the events of a run as they come and delivers them in the background, in batches. */
 export class RunTracker {
@@ -30,71 +33,92 @@ export class RunTracker {
   readonly #handle: Pick<RunHandle<unknown>, 'id' | 'result' | 'on'>
   readonly #connection: MlflowConnection
   readonly #experiment: Experiment
-  readonly #fold = new RunFold()
+  readonly #queue: NoteQueue
   readonly #over = new AbortController()
-  readonly #maxQueuedMetrics: number
-  #metrics: MetricPoint[] = []
-  #parameters = new Map<string, string>()
-  #tags = new Map<string, string>()
-  readonly #left = new Set<string>()
-  #dropped = 0
-  #begun: { readonly time: number; readonly name: string; readonly isResumed: boolean } | undefined
+  /** Of a run whose events were heard from the first on. */
+  readonly #fold = new RunFold()
+  /** Undefined before the first event. */
+  #beginning: RunBeginning | undefined
+  #writer: RunWriter | undefined
   #status: RunStatus = 'FAILED'
-  #run: ServerRun | undefined
+  /** The parameters and tags that the run was begun with are in the queue, or were. */
+  #isDescribed = false
+  /** Events came before somebody listened. */
+  #isLate = false
+  /** Of a run whose first events were missed: the stages that told figures since. */
+  readonly #heardStages = new Set<string>()
   #isReported = false
-  /** The server refuses: nothing more is tried. */
-  #refusal: { readonly error: unknown } | undefined
+  /** The server refuses, or another owner writes: nothing more is tried. */
+  #refusal: Failure | undefined
 
   constructor(options: TrackRunOptions, handle: Pick<RunHandle<unknown>, 'id' | 'result' | 'on'>) {
     this.#options = options
     this.#handle = handle
-    this.#maxQueuedMetrics = assertWholeNumber('maxQueuedMetrics', options.maxQueuedMetrics ?? 100_000, 1)
+    this.#queue = new NoteQueue(assertWholeNumber('maxQueuedMetrics', options.maxQueuedMetrics ?? 100_000, 1))
     assertWholeNumber('flushIntervalMs', options.flushIntervalMs ?? 1000, 1)
     this.#connection = new MlflowConnection(options)
     this.#experiment = new Experiment(this.#connection, options.experiment ?? 'millrace')
     const stop = handle.on((event) => this.#take(event))
-    const record = handle.result
-      .then(({ record }) => record, recordIn)
+    const ending = handle.result
+      .then(({ record }): Ending => ({ record }), endingIn)
       .finally(() => {
         stop()
         this.#over.abort()
       })
-    this.finished = this.#deliver(record)
+    this.finished = this.#deliver(ending)
   }
 
   /** Only puts aside what is to be written. */
   #take(event: PipelineEvent): void {
-    if (event.type === 'run-started' || event.type === 'run-resumed') {
-      const name = event.type === 'run-started' ? event.pipeline : this.#handle.id
-      this.#begun ??= { time: event.time, name, isResumed: event.type === 'run-resumed' }
-    }
+    this.#beginning ??= this.#begun(event)
     if (event.type === 'run-finished') this.#status = statusOf[event.outcome]
-    if (this.#fold.epoch > 0 || event.type === 'run-started') this.#fold.apply(event)
-    const { metrics = [], parameters = [], tags = [], left = [] } = notesOf(event)
-    for (const point of metrics) {
-      if (this.#metrics.length < this.#maxQueuedMetrics) this.#metrics.push(point)
-      else this.#dropped += 1
-    }
-    for (const [key, text] of parameters) this.#parameters.set(key, text)
-    for (const [key, text] of tags) this.#tags.set(key, text)
-    for (const name of left) if (this.#left.size < maxLeft) this.#left.add(name)
+    if (event.type === 'run-started' || this.#fold.epoch > 0) this.#fold.apply(event)
+    if (event.type === 'run-started') this.#describe(this.#fold.record())
+    const notes = notesOf(event)
+    if (this.#fold.epoch === 0 && 'stage' in event && (notes.metrics?.length ?? 0) > 0) this.#heardStages.add(event.stage)
+    this.#queue.add(notes)
   }
 
-  async #deliver(record: Promise<RunRecord | undefined>): Promise<TrackedRun> {
+  #begun(event: PipelineEvent): RunBeginning {
+    const of = { id: this.#handle.id, startedAt: event.time }
+    if (event.type === 'run-started') return { ...of, pipeline: event.pipeline, epoch: 1 }
+    if (event.type === 'run-resumed') return { ...of, pipeline: undefined, epoch: event.epoch }
+    this.#isLate = true
+    return { ...of, pipeline: undefined, epoch: undefined }
+  }
+
+  #describe(record: RunRecord): void {
+    if (this.#isDescribed) return
+    this.#isDescribed = true
+    this.#queue.add(beginningOf(record))
+  }
+
+  async #deliver(coming: Promise<Ending>): Promise<TrackedRun> {
     const { signal } = this.#over
     while (!signal.aborted) {
       await this.#connection.clock.sleep(this.#options.flushIntervalMs ?? 1000, signal).catch(() => {})
-      if (!signal.aborted) await this.#attempt(async () => void (await this.#flush()))
+      if (!signal.aborted && this.#beginning !== undefined) await this.#attempt(() => this.#flush())
     }
-    const ending = await record
-    const failure = await this.#attempt(() => this.#end(ending))
-    // Whatever was refused, a run that is over is not shown as one that goes on.
-    if (failure !== undefined && this.#run !== undefined) await endRun(this.#connection, this.#run.runId, this.#status, {}).catch(() => {})
-    return { mlflowRunId: this.#run?.runId, droppedMetrics: this.#dropped, error: failure?.error }
+    const failure = await this.#conclude(await coming)
+    return { mlflowRunId: this.#writer?.runId, droppedMetrics: this.#queue.dropped, error: failure?.error }
   }
 
-  async #attempt(work: () => Promise<void>): Promise<{ readonly error: unknown } | undefined> {
-    if (this.#refusal !== undefined || this.#begun === undefined) return this.#refusal
+  async #conclude(ending: Ending): Promise<Failure | undefined> {
+    if ('error' in ending) {
+      // Taken over: what becomes of the run is for its new owner to say. Or it never began, and there is nothing to write.
+      if (MillraceError.is(ending.error, 'RUN_OWNED') || this.#beginning === undefined) return ending
+    }
+    const failure = await this.#attempt(() => this.#end('record' in ending ? ending.record : undefined))
+    // Whatever was refused, a run that is over is not shown as one that goes on.
+    if (failure !== undefined && !MillraceError.is(failure.error, 'RUN_OWNED'))
+      await this.#writer?.end(this.#status, undefined).catch(() => {})
+    if (failure !== undefined) return failure
+    if (this.#isLate) return { error: late() }
+    return this.#isDescribed || this.#writer?.isDescribed === true ? undefined : { error: undescribed() }
+  }
+
+  async #attempt(work: () => Promise<void>): Promise<Failure | undefined> {
+    if (this.#refusal !== undefined) return this.#refusal
     try {
       await work()
       return undefined
@@ -106,78 +130,68 @@ export class RunTracker {
   }
 
   /** What cannot be delivered waits for the next time; what is delivered twice is there once. */
-  async #flush(): Promise<ServerRun> {
-    const run = await this.#open()
-    const [metrics, parameters, tags] = [this.#metrics, this.#parameters, this.#tags]
-    this.#metrics = []
-    this.#parameters = new Map()
-    this.#tags = new Map()
+  async #flush(): Promise<void> {
+    const writer = await this.#open()
+    if (this.#queue.isEmpty) return
+    const batch = this.#queue.take()
     try {
-      await logToRun(this.#connection, run.runId, { metrics, parameters, tags }, {})
+      await writer.log(batch)
     } catch (error) {
-      const room = Math.max(0, this.#maxQueuedMetrics - metrics.length)
-      this.#dropped += Math.max(0, this.#metrics.length - room)
-      this.#metrics = [...metrics, ...this.#metrics.slice(0, room)]
-      this.#parameters = new Map([...parameters, ...this.#parameters])
-      this.#tags = new Map([...tags, ...this.#tags])
+      this.#queue.putBack(batch)
       throw error
     }
-    return run
   }
 
-  async #open(): Promise<ServerRun> {
-    this.#run ??= await this.#begin()
-    return this.#run
-  }
-
-  async #begin(): Promise<ServerRun> {
-    const { time, name, isResumed } = this.#begun ?? { time: this.#connection.clock.now(), name: this.#handle.id, isResumed: false }
-    const experimentId = await this.#experiment.openWithoutArtifacts({})
-    const wanted = { experimentId, tag: trackedRunTag, value: this.#handle.id }
-    const before = isResumed ? await findRun(this.#connection, wanted, {}) : undefined
-    if (before !== undefined) {
-      await resumeRun(this.#connection, before.runId, {})
-      return before
+  async #open(): Promise<RunWriter> {
+    if (this.#writer !== undefined) return this.#writer
+    const { id } = this.#handle
+    let beginning = this.#beginning ?? { id, pipeline: undefined, epoch: undefined, startedAt: this.#connection.clock.now() }
+    const record = this.#isDescribed ? undefined : await this.#storedRecord()
+    if (record !== undefined) {
+      this.#describe(record)
+      const { pipeline, epoch, startedAt } = record
+      beginning = { id, pipeline, epoch: beginning.epoch ?? epoch, startedAt }
     }
-    const requestId = createIdentifierSource({ clock: this.#connection.clock, random: this.#connection.random })()
-    const tags = [[trackedRunTag, this.#handle.id]] as const
-    return createRun(this.#connection, {
-      experimentId,
-      requestId,
-      runName: `${name} ${this.#handle.id}`,
-      startedAt: Math.floor(time),
-      tags,
-    })
+    this.#writer = await RunWriter.open(this.#connection, this.#experiment, beginning)
+    this.#beginning = beginning
+    return this.#writer
   }
 
-  async #end(record: RunRecord | undefined): Promise<void> {
-    if (this.#left.size > 0) this.#tags.set(`${ownPrefix}only-in-record`, tagText([...this.#left].join(', ')))
-    if (this.#dropped > 0) this.#tags.set(`${ownPrefix}dropped-metrics`, String(this.#dropped))
-    const run = await this.#flush()
-    await this.#storeRecord(run, record ?? this.#foldedRecord())
-    await endRun(this.#connection, run.runId, this.#status, {})
+  async #end(final: RunRecord | undefined): Promise<void> {
+    const record = final ?? (this.#fold.epoch > 0 ? this.#fold.record() : await this.#storedRecord())
+    const { id, epoch = record?.epoch } = this.#beginning ?? { id: this.#handle.id }
+    if (record !== undefined && epoch !== undefined && record.epoch > epoch) throw runOwned(id, record.epoch, 'resumed')
+    if (record !== undefined) this.#read(record)
+    const writer = await this.#open()
+    if (record !== undefined && this.#fold.epoch === 0 && (this.#isLate || !writer.isGoneOnWith))
+      for (const notes of endingOf(record, (stage) => this.#heardStages.has(stage))) this.#queue.add(notes)
+    this.#queue.addGaps()
+    await this.#flush()
+    await writer.storeRecord(record, (error) => this.#report(error))
+    await writer.end(this.#status, record?.pipeline)
   }
 
-  /** A server that passes no artifacts on has all but the record. */
-  async #storeRecord(run: ServerRun, record: RunRecord | undefined): Promise<void> {
-    if (record === undefined) return
+  /** What no event told is read of the record that the run left. */
+  #read(record: RunRecord): void {
+    if (this.#beginning === undefined) {
+      this.#isLate = true
+      const { id, pipeline, epoch, startedAt } = record
+      this.#beginning = { id, pipeline, epoch, startedAt }
+    }
+    this.#status = statusOf[record.outcome]
+    this.#describe(record)
+  }
+
+  /** Of a run that began before somebody listened, where its storage is known. */
+  async #storedRecord(): Promise<RunRecord | undefined> {
+    const { storage } = this.#options
+    if (storage === undefined) return undefined
     try {
-      const path = artifactPath(this.#connection, run.artifactUri)
-      await putArtifact(this.#connection, `${path}/${recordFile}`, new TextEncoder().encode(recordText(record)), {})
+      return await readRun(storage, this.#handle.id)
     } catch (error) {
-      if (!MillraceError.is(error, 'REGISTRY_UNSUPPORTED')) throw error
       this.#report(error)
-      await logToRun(
-        this.#connection,
-        run.runId,
-        { tags: [[`${ownPrefix}record`, 'not kept: artifacts do not go through this server']] },
-        {},
-      )
+      return undefined
     }
-  }
-
-  #foldedRecord(): RunRecord | undefined {
-    return this.#fold.epoch > 0 ? this.#fold.record() : undefined
   }
 
   #report(error: unknown): void {
@@ -192,8 +206,28 @@ export class RunTracker {
   }
 }
 
-/** Of a run that failed: its error carries the record. */
-function recordIn(error: unknown): RunRecord | undefined {
+/** The error of a run that failed carries the record. */
+function endingIn(error: unknown): Ending {
+  if (!MillraceError.is(error, 'RUN_FAILED')) return { error }
   // The details hold a record as JSON, so that the table of codes need not know the pipeline.
-  return MillraceError.is(error, 'RUN_FAILED') ? (error.details.record as unknown as RunRecord) : undefined
+  const record = error.details.record as unknown as RunRecord
+  const stages = record.stages.map((stage) => (stage.metrics === undefined ? stage : { ...stage, metrics: numbersFromJson(stage.metrics) }))
+  return { record: { ...record, stages } }
+}
+
+function late(): MillraceError<'ARGUMENT_INVALID'> {
+  const expected = 'a run whose first event is still to come'
+  const received = 'one that was under way or over'
+  return new MillraceError('ARGUMENT_INVALID', {
+    message: `Expected trackRun to be given ${expected}. Received ${received}: what its record holds is written, the figures by step that it told before are not.`,
+    details: { argument: 'handle', expected, received },
+  })
+}
+
+function undescribed(): MillraceError<'ARGUMENT_INVALID'> {
+  const expected = 'the storage of a run that is resumed'
+  return new MillraceError('ARGUMENT_INVALID', {
+    message: `Expected trackRun to be given ${expected}. Received none, and the run left no record: its parameters and tags are only there if it was tracked before.`,
+    details: { argument: 'storage', expected, received: 'none' },
+  })
 }

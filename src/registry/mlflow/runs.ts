@@ -65,8 +65,15 @@ export async function resumeRun(connection: MlflowConnection, runId: string, opt
   })
 }
 
-export async function endRun(connection: MlflowConnection, runId: string, status: RunStatus, options: SignalOption): Promise<void> {
-  const body = { run_id: runId, status, end_time: Math.floor(connection.clock.now()) }
+/** @param options.runName - where it was not known when the run was made. */
+export async function endRun(
+  connection: MlflowConnection,
+  runId: string,
+  status: RunStatus,
+  { runName, ...options }: SignalOption & { readonly runName?: string },
+): Promise<void> {
+  const named = runName === undefined ? {} : { run_name: runName }
+  const body = { run_id: runId, status, end_time: Math.floor(connection.clock.now()), ...named }
   await connection.json({ method: 'POST', path: '/mlflow/runs/update', body, repeatable: true, ...options })
 }
 
@@ -90,4 +97,11 @@ export async function tagRun(
     absent,
     ...options,
   })
+}
+
+/** A label that is not there is none that is to be taken off. */
+export async function untagRun(connection: MlflowConnection, runId: string, key: string, options: SignalOption): Promise<void> {
+  const absent = ['RESOURCE_DOES_NOT_EXIST']
+  const body = { run_id: runId, key }
+  await connection.json({ method: 'POST', path: '/mlflow/runs/delete-tag', body, repeatable: true, absent, ...options })
 }

@@ -1,7 +1,7 @@
 import { throwIfAborted } from '../../core/abort.ts'
 import type { Clock } from '../../core/clock.ts'
+import { invalidArgument } from '../../core/invalid-argument.ts'
 import type { RegistryEvent, WatchOptions } from '../../model/model-registry.ts'
-import { invalidArgument } from '../names.ts'
 import { aliasNoteOf } from './alias-notes.ts'
 import { isTransient } from './reply.ts'
 import type { VersionStore } from './version-store.ts'

@@ -11,7 +11,8 @@ import { removeTemporary } from './staging.ts'
 /** Makes an empty file for one writer, and its name durable. It is written in place: a segment is the one object that readers see grow. */
 export async function createSegmentFile(files: FileSystem, folders: Folders, directorySync: DirectorySync, key: string): Promise<OpenFile> {
   const path = folders.pathOf(key)
-  const file = await folders.inPlace(key, async () => {
+  const file = await folders.inPlace(key, async (_folder, checked) => {
+    await checked
     try {
       return await files.open(path, openFlags.create, 0o600)
     } catch (error) {

@@ -46,7 +46,8 @@ export class DirectorySync {
     try {
       await handle.sync()
     } finally {
-      await handle.close()
+      // Nothing depends on it.
+      handle.close().catch(() => {})
     }
   }
 }

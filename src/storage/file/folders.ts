@@ -30,10 +30,10 @@ export class Folders {
   }
 
   /**
-   * The path of the folder that a key lies in, made where it is missing. Each name on the way is synced, also one that another process made: it may
-   * not have got round to it.
+   * The path of the folder that a key lies in, made where it is missing, and not yet looked at for links. Each name on the way is synced, also one that another
+   * process made: it may not have got round to it.
    */
-  async make(key: string): Promise<string> {
+  async #make(key: string): Promise<string> {
     const folders = foldersOf(key)
     for (const folder of folders) {
       if (this.#durable.has(folder)) continue
@@ -41,16 +41,21 @@ export class Folders {
       await this.#directorySync.sync(dirname(this.pathOf(folder)))
       this.#durable.add(folder)
     }
-    const path = dirname(this.pathOf(key))
-    await this.#refuseLinks(key, path)
-    return path
+    return dirname(this.pathOf(key))
   }
 
-  /** Works in the folder of a key, made first, and again when somebody removes it in between, or puts an object in its place. */
-  async inPlace<Result>(key: string, work: (folder: string) => Promise<Result>): Promise<Result> {
+  /**
+   * Works in the folder of a key, made first, and again when somebody removes it in between, or puts an object in its place. `checked` resolves when no link is on
+   * the way to it; nothing may be made there for good before.
+   */
+  async inPlace<Result>(key: string, work: (folder: string, checked: Promise<void>) => Promise<Result>): Promise<Result> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await work(await this.make(key))
+        const folder = await this.#make(key)
+        const checked = this.#refuseLinks(key, folder)
+        // Whether anybody waits for it is up to the work.
+        checked.catch(() => {})
+        return await work(folder, checked)
       } catch (error) {
         if (!isAbsent(error) || attempt === placeAttempts) throw error
         for (const folder of foldersOf(key)) this.#durable.delete(folder)

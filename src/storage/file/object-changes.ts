@@ -60,8 +60,8 @@ export class ObjectChanges {
     try {
       await this.#files.unlink(kind === 'object-folder' ? join(path, objectFileName) : path)
     } catch (error) {
-      // Already gone, and maybe a folder of other keys by now; yet whoever removed it may not have synced that.
-      if (!isAbsent(error) && (await this.#folders.kindOf(path)) !== 'folder') throw error
+      // Already gone, and maybe a folder by now, of other keys or with a new object; yet whoever removed it may not have synced that.
+      if (!isAbsent(error) && !(await this.#isFolderNow(path, kind))) throw error
     }
     if (kind === 'object-folder') {
       await this.#syncName(key, path)
@@ -77,12 +77,10 @@ export class ObjectChanges {
     publish: (context: PublishContext, temporary: string, key: string) => Promise<void>,
     mayWrite: () => Promise<void> = async () => {},
   ): Promise<void> {
-    // Looked at while the folder is: both are reads, and each is a way to the disk and back.
-    const looked = mayWrite()
-    looked.catch(() => {})
-    const temporary = await this.#folders.inPlace(key, async (folder) => {
-      await looked
-      return await stage(this.#files, folder, bytes, this.#sync)
+    const temporary = await this.#folders.inPlace(key, async (folder, checked) => {
+      const mayStay = Promise.all([checked, mayWrite()])
+      mayStay.catch(() => {})
+      return await stage(this.#files, folder, bytes, this.#sync, mayStay)
     })
     try {
       throwIfAborted(signal)
@@ -92,6 +90,11 @@ export class ObjectChanges {
       // Only now: for as long as the temporary is a second name, readers know that the first may not be durable.
       await removeTemporary(this.#files, temporary)
     }
+  }
+
+  async #isFolderNow(path: string, before: 'file' | 'object-folder' | undefined): Promise<boolean> {
+    const kind = await this.#folders.kindOf(path)
+    return kind === 'folder' || (kind === 'object-folder' && before !== 'object-folder')
   }
 
   async #syncName(key: string, folder: string): Promise<void> {

@@ -50,7 +50,13 @@ export async function publishOver(context: PublishContext, temporary: string, ke
     } catch (error) {
       const kind = await folders.kindOf(target).catch(() => undefined)
       if (kind === 'object-folder') {
-        await context.retryRename(() => files.rename(temporary, join(target, objectFileName)))
+        try {
+          await context.retryRename(() => files.rename(temporary, join(target, objectFileName)))
+        } catch (fault) {
+          // Deleted a moment ago; else the temporary is what has gone.
+          if (isAbsent(fault) && attempt < attempts && (await linksOf(context, temporary, key, fault)) === 1) continue
+          throw fault
+        }
         return await directorySync.sync(target).catch((cause: unknown) => Promise.reject(outcomeUnknown(key, cause)))
       }
       if (kind === 'folder' && attempt < attempts) {
@@ -99,7 +105,9 @@ async function publishFolder(context: PublishContext, temporary: string, key: st
       } catch (error) {
         if ((await folders.status(folder).catch(() => undefined)) === undefined) throw outcomeUnknown(key, error)
         if (!['ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'EISDIR', 'EPERM', 'EACCES', 'EBUSY'].includes(codeOf(error))) throw error
-        if ((await folders.kindOf(target)) === undefined && codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'EEXIST') throw error
+        // Nothing is there any more: what was in the way has been deleted meanwhile, or, on Windows, is not to be seen.
+        const isGone = ['ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'EISDIR'].includes(codeOf(error))
+        if (!isGone && (await folders.kindOf(target)) === undefined) throw error
         await makeWay(context, key, attempt, error)
       }
     }

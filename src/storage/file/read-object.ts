@@ -5,15 +5,14 @@ import { corrupt } from '../faults.ts'
 import { clampRange } from '../range.ts'
 import type { DirectorySync } from './directory-sync.ts'
 import { codeOf, isAbsent } from './file-faults.ts'
-import type { FileSystem, OpenFile } from './file-system.ts'
+import type { FileStatus, FileSystem, OpenFile } from './file-system.ts'
 import { openFlags } from './file-system.ts'
+import type { Folders } from './folders.ts'
 import { objectFileName } from './layout.ts'
 
 interface Found {
   readonly file: OpenFile
-  readonly sizeBytes: number
-  /** How many names the file has. */
-  readonly names: number
+  readonly status: FileStatus
 }
 
 /**
@@ -25,36 +24,41 @@ interface Found {
  */
 export async function readObject(
   files: FileSystem,
+  folders: Folders,
   directorySync: DirectorySync,
-  path: string,
   key: string,
   options: StorageGetOptions,
 ): Promise<StoredObject | undefined> {
-  const found = (await openFile(files, path, key)) ?? (await openFile(files, join(path, objectFileName), key))
-  if (found === undefined) return undefined
+  const path = folders.pathOf(key)
+  const open = (at: string): Promise<Found | 'folder' | undefined> => openFile(files, folders, at, key)
+  const first = await open(path)
+  const found = first === 'folder' ? await open(join(path, objectFileName)) : first
+  if (found === undefined || found === 'folder') return undefined
   try {
-    if (found.names > 1) await directorySync.sync(dirname(path))
+    if (found.status.nlink > 1) await directorySync.sync(dirname(path))
     return await readFile(found, key, options)
   } finally {
     await found.file.close().catch(() => {})
   }
 }
 
-/** Undefined for what is not there and for a folder. */
-async function openFile(files: FileSystem, path: string, key: string): Promise<Found | undefined> {
+/** Undefined for what is not there. What is not there needs no look at the way to it; of what is, nothing is read before that look. */
+async function openFile(files: FileSystem, folders: Folders, path: string, key: string): Promise<Found | 'folder' | undefined> {
   let file: OpenFile
   try {
     file = await files.open(path, openFlags.read)
   } catch (error) {
-    if (isAbsent(error) || codeOf(error) === 'EISDIR') return undefined
+    if (isAbsent(error)) return undefined
+    if (codeOf(error) === 'EISDIR') return 'folder'
     if (codeOf(error) === 'ELOOP') throw corrupt(key, 'a symbolic link is in its place')
     throw error
   }
   try {
-    const status = await file.stat()
-    if (status.isFile()) return { file, sizeBytes: status.size, names: status.nlink }
+    const [status, isReached] = await Promise.all([file.stat(), folders.exists(key)])
+    if (isReached && status.isFile()) return { file, status }
     await file.close()
-    if (status.isDirectory()) return undefined
+    if (!isReached) return undefined
+    if (status.isDirectory()) return 'folder'
   } catch (error) {
     await file.close().catch(() => {})
     throw error
@@ -62,7 +66,8 @@ async function openFile(files: FileSystem, path: string, key: string): Promise<F
   throw corrupt(key, 'what is in its place is no file')
 }
 
-async function readFile({ file, sizeBytes }: Found, key: string, options: StorageGetOptions): Promise<StoredObject> {
+async function readFile({ file, status }: Found, key: string, options: StorageGetOptions): Promise<StoredObject> {
+  const sizeBytes = status.size
   const { start, end } = clampRange(options.range, sizeBytes)
   const bytes = new Uint8Array(Buffer.allocUnsafeSlow(end - start).buffer)
   let read = 0

@@ -1,5 +1,6 @@
 import { MillraceError } from '../../core/error.ts'
 import type { SegmentWriter } from '../adapter.ts'
+import { assertBytes } from '../arguments.ts'
 import { noSpace, unavailable } from '../faults.ts'
 import { faultOf } from './file-faults.ts'
 import type { OpenFile } from './file-system.ts'
@@ -30,6 +31,7 @@ export class FileSegmentWriter implements SegmentWriter {
 
   append(bytes: Uint8Array): Promise<void> {
     return this.#inOrder(async () => {
+      assertBytes(bytes)
       try {
         await writeFully(this.#file, bytes, this.#length)
         this.#length += bytes.length

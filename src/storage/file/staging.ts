@@ -14,13 +14,23 @@ export async function writeFully(file: OpenFile, bytes: Uint8Array, position: nu
   }
 }
 
-/** Writes a temporary in the folder, durably when `sync`; nothing is left of it when that fails. */
-export async function stage(files: FileSystem, folder: string, bytes: Uint8Array, sync: boolean): Promise<string> {
+/**
+ * Writes a temporary in the folder, durably when `sync`; nothing is left of it when that fails, or when `mayStay` rejects, which is asked while the bytes are on
+ * their way to the disk's cache.
+ */
+export async function stage(
+  files: FileSystem,
+  folder: string,
+  bytes: Uint8Array,
+  sync: boolean,
+  mayStay: Promise<unknown>,
+): Promise<string> {
   const path = join(folder, temporaryName())
   try {
     const file = await files.open(path, openFlags.create, 0o600)
     try {
       await writeFully(file, bytes, 0)
+      await mayStay
       if (sync) await file.sync()
     } catch (error) {
       await file.close().catch(() => {})

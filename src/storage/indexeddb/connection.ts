@@ -32,11 +32,13 @@ export class Connection {
 
   open(): Promise<IDBDatabase> {
     if (this.#database === undefined) {
-      const opening = this.#open()
-      this.#database = opening
-      opening.catch(() => {
+      const opening: Promise<IDBDatabase> = this.#open(() => forget())
+      // Only this one: another call may have opened a newer one since.
+      const forget = (): void => {
         if (this.#database === opening) this.#database = undefined
-      })
+      }
+      this.#database = opening
+      opening.catch(forget)
     }
     return this.#database
   }
@@ -48,7 +50,7 @@ export class Connection {
     await database?.then((open) => open.close()).catch(() => {})
   }
 
-  #open(): Promise<IDBDatabase> {
+  #open(onClosed: () => void): Promise<IDBDatabase> {
     return new Promise((resolve, reject) => {
       const request = this.#factory.open(this.#name)
       request.onupgradeneeded = () => {
@@ -57,13 +59,10 @@ export class Connection {
       request.onerror = () => reject(request.error)
       request.onsuccess = () => {
         const database = request.result
-        const forget = (): void => {
-          this.#database = undefined
-        }
-        database.onclose = forget
+        database.onclose = onClosed
         database.onversionchange = () => {
           database.close()
-          forget()
+          onClosed()
         }
         if (database.objectStoreNames.contains(storeName)) resolve(database)
         else {

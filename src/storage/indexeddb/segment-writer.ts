@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 import type { SegmentWriter } from '../adapter.ts'
+import { assertBytes } from '../arguments.ts'
 import { unavailable } from '../faults.ts'
 import type { EntryRecord } from './records.ts'
 import { entryKey, partKey } from './records.ts'
@@ -29,6 +30,7 @@ export class IndexedDbSegmentWriter implements SegmentWriter {
 
   async append(bytes: Uint8Array): Promise<void> {
     this.#assertOpen()
+    assertBytes(bytes)
     const copy = new Uint8Array(bytes)
     const done = this.#last.then(async () => {
       const entry: EntryRecord = { sizeBytes: this.#sizeBytes + copy.length, modifiedAt: this.#clock.now(), parts: this.#parts + 1 }

@@ -14,7 +14,11 @@ export interface CommandHost {
   readonly fetch?: S3ConnectionOptions['fetch']
 }
 
+/** npx installs what a package needs, and not what it can do without. */
+const withDependency = 'npx -p millrace -p aws4fetch millrace check-s3'
+
 export const checkS3Usage: string = `Usage: npx millrace check-s3 --endpoint URL --bucket NAME [options]
+Outside of a project that has aws4fetch: ${withDependency} ...
 
 Finds out whether an S3-compatible server can be trusted with a registry: probes the conditional headers one after the other, then lets
 writers race for the same keys. It writes below .millrace-probe/ in the bucket and deletes it again.
@@ -55,6 +59,8 @@ export async function checkS3Command(args: readonly string[], host: CommandHost)
   } catch (error) {
     const code = MillraceError.is(error) ? `${error.code}: ` : ''
     host.print(`Not checked. ${code}${messageOf(error)}`)
+    if (MillraceError.is(error, 'DEPENDENCY_MISSING'))
+      host.print(`Without a project to install it in, npx fetches both: ${withDependency} --endpoint URL --bucket NAME`)
     return 1
   }
 }
@@ -70,7 +76,10 @@ function parse(args: readonly string[]): ReadonlyMap<string, string> {
       given.set(name, value)
     } else {
       const near = name === '' ? undefined : nearestName(name, [...valued, ...switches])
-      throw new Error(`Expected an option. Received "${args[index]}".${near === undefined ? '' : ` Did you mean --${near}?`}`)
+      // Without its value, which may be a secret.
+      throw new Error(
+        `Expected an option. Received "${name === '' ? args[index] : `--${name}`}".${near === undefined ? '' : ` Did you mean --${near}?`}`,
+      )
     }
   }
   return given

@@ -1,8 +1,9 @@
 import { throwIfAborted } from '../../core/abort.ts'
 import { MillraceError, messageOf } from '../../core/error.ts'
 import { createIdentifierSource } from '../../core/identifiers.ts'
+import { thenCleanUp } from './clean-up.ts'
 import { S3Client } from './client.ts'
-import { createObject, deleteObject, getObject } from './objects.ts'
+import { createObject, getObject } from './objects.ts'
 import type { S3ConnectionOptions, S3ListOrder } from './options.ts'
 import { s3Settings } from './options.ts'
 import { probe } from './probe.ts'
@@ -97,7 +98,8 @@ async function race(client: S3Client, options: RaceOptions): Promise<S3RaceRepor
     throwIfAborted(signal)
     const key = `${folder}-${index}`
     const values = Array.from({ length: writers }, (_, writer) => new Uint8Array(encoder.encode(`writer ${writer} of key ${index}`)))
-    try {
+    await thenCleanUp(client, signal, async (written) => {
+      written.add(key)
       const outcomes = await Promise.allSettled(values.map((value) => createObject(client, key, value, { newId, signal })))
       throwIfAborted(signal)
       const created = outcomes.flatMap(({ status }, writer) => (status === 'fulfilled' ? [writer] : []))
@@ -114,9 +116,7 @@ async function race(client: S3Client, options: RaceOptions): Promise<S3RaceRepor
         const text = held === undefined ? '' : new TextDecoder().decode(held.bytes)
         if (text !== `writer ${created[0]} of key ${index}`) report.heldOther++
       }
-    } finally {
-      await deleteObject(client, key, undefined).catch(() => {})
-    }
+    })
     onProgress?.(index + 1, keys)
   }
   return report

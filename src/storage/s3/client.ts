@@ -1,12 +1,12 @@
 import { isAbortOf, raceAbort, throwIfAborted } from '../../core/abort.ts'
 import { sha256HexAsync } from '../../core/digest.ts'
-import { messageOf } from '../../core/error.ts'
+import { MillraceError, messageOf } from '../../core/error.ts'
 import { outcomeUnknown, unavailable } from '../faults.ts'
 import type { S3Credentials } from './credentials.ts'
 import { assertCredentials } from './credentials.ts'
 import type { S3Settings } from './options.ts'
 import type { S3Reply } from './reply.ts'
-import { faultOf, readReply, verdictOf } from './reply.ts'
+import { faultOf, quotation, readReply, verdictOf } from './reply.ts'
 import { retryAfterMs } from './retry-after.ts'
 import type { Signer } from './signer.ts'
 
@@ -28,10 +28,15 @@ export interface S3Answer {
   readonly credentials: S3Credentials
 }
 
-/** One try. */
+/** One try. What it fails with is made when it is asked for: most are tried again. */
 type Try =
-  | { readonly reply: S3Reply; readonly credentials: S3Credentials; readonly retry: 'no' | 'again' | 'unclear'; readonly fault: unknown }
-  | { readonly reply?: never; readonly retry: 'again' | 'unclear'; readonly fault: unknown }
+  | {
+      readonly reply: S3Reply
+      readonly credentials: S3Credentials
+      readonly retry: 'no' | 'again' | 'unclear'
+      readonly fault: () => unknown
+    }
+  | { readonly reply?: never; readonly retry: 'again' | 'unclear'; readonly fault: () => unknown }
 
 const firstDelayMs = 100
 const longestDelayMs = 5_000
@@ -84,25 +89,39 @@ export class S3Client {
         return { reply, credentials, mayHaveBeenApplied: unclear !== undefined }
       }
       if (tried.retry === 'unclear' && changes) {
-        unclear = tried.fault
+        unclear = tried.fault()
         const settled = await this.#settle(settle, signal, request, unclear)
         if (settled !== undefined) return settled
       }
       const askedMs = tried.reply === undefined ? 0 : retryAfterMs(tried.reply.headers, this.settings.clock.now())
-      if (attempt >= attempts || askedMs > longestAskedMs) throw this.giveUp(request, tried.fault, unclear)
+      if (attempt >= attempts || askedMs > longestAskedMs) throw this.giveUp(request, tried.fault(), unclear)
       await this.settings.clock.sleep(Math.max(askedMs, this.#delayMs(attempt)), signal)
     }
   }
 
   /** What a request fails with: after a try that may have been applied, nobody knows. */
   giveUp(request: S3Request, fault: unknown, unclear: unknown): unknown {
-    return unclear === undefined ? fault : outcomeUnknown(this.ownKey(request.key ?? ''), unclear)
+    return unclear === undefined ? fault : outcomeUnknown(this.ownKey(request.key ?? ''), plain(unclear))
   }
 
   /** The fault of an answer that is none of those that are expected. */
   fault(request: S3Request, { reply, credentials, mayHaveBeenApplied }: S3Answer): unknown {
     const fault = faultOf(reply, this.settings.name, this.ownKey(request.key ?? ''), credentials)
     return this.giveUp(request, fault, mayHaveBeenApplied ? fault : undefined)
+  }
+
+  /** The fault of an answer that cannot be read, for a reason that may quote it. */
+  unreadable({ credentials }: S3Answer, error: unknown): unknown {
+    return unavailable(this.settings.name, new Error(quotation(messageOf(error), credentials)))
+  }
+
+  /** One try that takes no longer, whatever comes of it: for what nobody should have to wait for. Never rejects. */
+  async attemptWithin(ms: number, request: S3Request): Promise<void> {
+    const [late, timer] = [new AbortController(), new AbortController()]
+    const isLate = (): void => late.abort(new Error(`no answer within ${ms} ms`))
+    this.settings.clock.sleep(ms, timer.signal, { background: true }).then(isLate, () => {})
+    await this.#try(request, late.signal, undefined).catch(() => {})
+    timer.abort()
   }
 
   /** A key without the prefix in the bucket. */
@@ -136,15 +155,16 @@ export class S3Client {
         isSent = true
       })
       const verdict = verdictOf(reply)
-      const fault = faultOf(reply, name, this.ownKey(request.key ?? ''), credentials)
+      const fault = (): unknown => faultOf(reply, name, this.ownKey(request.key ?? ''), credentials)
       const retry =
         verdict === 'done' || (verdict === 'expired' && !credentialsMayChange) ? 'no' : verdict === 'unclear' ? 'unclear' : 'again'
       return { reply, credentials, retry, fault }
     } catch (error) {
       if (isAbortOf(signal, error)) throw error
-      const fault = unavailable(name, new Error(describeFailure(error), { cause: error }))
+      // Told, not kept as the cause: it may quote the headers that it was given.
+      const fault = unavailable(name, new Error(quotation(describeFailure(error), credentials)))
       if (!isSent) throw this.giveUp(request, fault, unclear)
-      return { retry: neverConnected(error) ? 'again' : 'unclear', fault }
+      return { retry: neverConnected(error) ? 'again' : 'unclear', fault: () => fault }
     }
   }
 
@@ -177,8 +197,9 @@ export class S3Client {
     let credentials: S3Credentials
     try {
       credentials = await this.settings.credentials()
-    } catch (cause) {
-      throw unavailable(this.settings.name, new Error('a failure of the function that gives the credentials', { cause }))
+    } catch {
+      // What it says may quote them, and there are none yet to look for.
+      throw unavailable(this.settings.name, new Error('a failure of the function that gives the credentials, which is not shown'))
     }
     assertCredentials(credentials)
     return credentials
@@ -192,11 +213,9 @@ export class S3Client {
       return { url, headers: await this.#signer.sign(unsigned, credentials, this.settings.clock.now()) }
     } catch {
       // What it says may quote what it was given. The one likely cause is a page that is not secure.
-      const why =
-        globalThis.crypto?.subtle === undefined
-          ? 'this platform has no WebCrypto: a page must come over HTTPS'
-          : 'the request cannot be signed'
-      throw new Error(why)
+      throw new Error(
+        crypto.subtle === undefined ? 'this platform has no WebCrypto: a page must come over HTTPS' : 'the request cannot be signed',
+      )
     }
   }
 
@@ -216,6 +235,11 @@ export function urlOf(settings: S3Settings, request: Pick<S3Request, 'key' | 'qu
   const query = new URLSearchParams(request.query).toString()
   // Spaces must be %20 where they are signed.
   return `${endpoint.protocol}//${host}${base}${inBucket}${path === '' && inBucket === '' ? '/' : path}${query === '' ? '' : `?${query.replaceAll('+', '%20')}`}`
+}
+
+/** The reason of a fault without its sentence, which would stand within another. */
+function plain(fault: unknown): unknown {
+  return MillraceError.is(fault, 'STORAGE_UNAVAILABLE') ? new Error(fault.details.reason) : fault
 }
 
 function neverConnected(error: unknown): boolean {

@@ -1,4 +1,3 @@
-import { unavailable } from '../faults.ts'
 import type { S3Client, S3Request } from './client.ts'
 import type { XmlElement } from './xml.ts'
 import { childText, parseXml } from './xml.ts'
@@ -50,7 +49,7 @@ export async function listPage(client: S3Client, options: ListPageOptions): Prom
   try {
     return pageOf(parseXml(new TextDecoder().decode(outcome.reply.bytes)), token)
   } catch (error) {
-    throw unavailable(client.settings.name, error)
+    throw client.unreadable(outcome, error)
   }
 }
 

@@ -67,10 +67,20 @@ export async function putObject(
   if (outcome.reply.status >= 300) throw client.fault(request, outcome)
 }
 
-/** Idempotent. */
+/**
+ * Idempotent, and applied once: after a try that may have been applied it looks whether an object is there. If none is, it is done. If one is, it may be a
+ * new one that somebody created meanwhile, of the same bytes and so of the same ETag even, and is not deleted by another try.
+ *
+ * @throws {@link MillraceError} `STORAGE_OUTCOME_UNKNOWN` where one is there, or nobody can look.
+ */
 export async function deleteObject(client: S3Client, key: string, signal: AbortSignal | undefined): Promise<void> {
   const request: S3Request = { method: 'DELETE', key }
-  const outcome = await client.send(request, signal)
+  const settle = async (): Promise<'gone'> => {
+    if ((await getObject(client, key, { start: 0, end: 0 }, signal)) === undefined) return 'gone'
+    throw new Error('an object that may be a new one')
+  }
+  const outcome = await client.sendOrSettle(request, settle, signal)
+  if (outcome === 'gone') return
   if (outcome.reply.status >= 300 && !isAbsent(outcome.reply)) throw client.fault(request, outcome)
 }
 

@@ -20,7 +20,7 @@ export interface S3ConnectionOptions {
   readonly bucket: string
   /** What requests are signed for; default `us-east-1`, which most servers other than AWS take whatever they are. */
   readonly region?: string
-  /** A function is asked before each request, so that it can give new ones before the old ones expire; it should keep them meanwhile. */
+  /** A function is asked before each request, so that it can give new ones before the old ones expire; it should keep them meanwhile. What it fails with is in no error: it may quote them. */
   readonly credentials: S3Credentials | (() => S3Credentials | Promise<S3Credentials>)
   /** Everything is kept below it: whole segments, as in keys; default none. */
   readonly prefix?: string

@@ -1,9 +1,8 @@
-import { MillraceError } from '../../core/error.ts'
 import type { IdentifierSource } from '../../core/identifiers.ts'
 import { unavailable } from '../faults.ts'
+import { thenCleanUp } from './clean-up.ts'
 import type { S3Client, S3Request } from './client.ts'
 import { listPage, pageSize } from './list-page.ts'
-import { deleteObject } from './objects.ts'
 import type { S3ListOrder } from './options.ts'
 
 /** What is asked of a server; each question left out is not asked. */
@@ -40,39 +39,34 @@ export async function probe(
   const id = options.newId()
   // By bytes the first comes first, by segments the second.
   const [plain, inFolder] = [`${start}-${id}`, `${start}/${id}`]
-  const written: string[] = []
-  const put = async (key: string, text: string, headers: Readonly<Record<string, string>>): Promise<boolean> => {
-    const request: S3Request = { method: 'PUT', key, body: new Uint8Array(encoder.encode(text)), headers }
-    try {
+  return await thenCleanUp(client, signal, async (written) => {
+    const put = async (key: string, text: string, headers: Readonly<Record<string, string>>): Promise<boolean> => {
+      const request: S3Request = { method: 'PUT', key, body: new Uint8Array(encoder.encode(text)), headers }
+      const isFirst = !written.has(key)
+      written.add(key)
       const outcome = await client.send(request, signal)
       const { status } = outcome.reply
+      // Refused by what an earlier try of this one created, whose reply was lost.
+      if (status === 412 && isFirst && outcome.mayHaveBeenApplied) return true
+      if (status < 300) return true
+      if (isFirst) written.delete(key)
       // 501: a header that the server knows it does not know.
       if (status === 412 || status === 501) return false
-      if (status >= 300) throw client.fault(request, outcome)
-      if (!written.includes(key)) written.push(key)
-      return true
-    } catch (error) {
-      if (signal?.aborted === true || MillraceError.is(error, 'STORAGE_OUTCOME_UNKNOWN')) written.push(key)
-      throw error
+      throw client.fault(request, outcome)
     }
-  }
-  try {
     const answers: { -readonly [Question in keyof ProbeAnswers]: ProbeAnswers[Question] } = {}
     if (questions.ifNoneMatch === true) {
       answers.ifNoneMatch = (await put(plain, 'first', { 'if-none-match': '*' })) && !(await put(plain, 'second', { 'if-none-match': '*' }))
     } else if (questions.listOrder === true || questions.ifMatch === true) await put(plain, 'first', {})
     // Refused from the first: there is nothing to ask the rest with.
-    if (!written.includes(plain)) return answers
+    if (!written.has(plain)) return answers
     if (questions.ifMatch === true) answers.ifMatch = !(await put(plain, 'third', { 'if-match': '"00000000000000000000000000000000"' }))
     if (questions.listOrder === true) {
       await put(inFolder, 'first', {})
       answers.listOrder = await orderOf(client, start, plain, inFolder, signal)
     }
     return answers
-  } finally {
-    // Also after an abort: it would lie there for ever.
-    for (const key of written) await deleteObject(client, key, undefined).catch(() => {})
-  }
+  })
 }
 
 /** Which of the two comes first. Others may be probing at the same time. */

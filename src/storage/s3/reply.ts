@@ -1,6 +1,7 @@
 import { MillraceError } from '../../core/error.ts'
 import { noSpace, unavailable } from '../faults.ts'
 import type { S3Credentials } from './credentials.ts'
+import { withoutSecrets } from './secrets.ts'
 import type { XmlElement } from './xml.ts'
 import { childText, parseXml } from './xml.ts'
 
@@ -81,7 +82,7 @@ export function isFolderCollision(reply: S3Reply): boolean {
 /** The typed fault of an answer that is none of those that the caller expects. */
 export function faultOf(reply: S3Reply, storage: string, key: string, credentials?: S3Credentials): MillraceError {
   const { status, code = '' } = reply
-  const reason = withoutSecrets(reasonOf(reply), credentials)
+  const reason = reasonOf(reply, credentials)
   if (isFull(reply)) return noSpace(key, new Error(reason))
   if (status === 401 || status === 403 || denied.has(code)) return deniedFault(storage, reason)
   return unavailable(storage, new Error(reason))
@@ -120,18 +121,18 @@ function isFull({ status, code = '' }: S3Reply): boolean {
   return status === 507 || full.has(code)
 }
 
-function reasonOf({ status, code, message, region }: S3Reply): string {
-  const said = [code, message?.slice(0, 200)].filter((part) => part !== undefined).join(': ')
-  const where = region !== undefined && (status < 400 || code === 'AuthorizationHeaderMalformed') ? `, the bucket is in ${region}` : ''
-  const hint = status >= 300 && status < 400 && where === '' ? ', a redirect: another endpoint or region is meant' : ''
-  return `${status}${said === '' ? '' : ` ${said}`}${where}${hint}`
+/** What is quoted of others is cut there. */
+const longestQuote = 200
+
+/** What somebody else says, for a message: without secrets first, and then cut. */
+export function quotation(text: string, credentials: S3Credentials | undefined): string {
+  return withoutSecrets(text, credentials).slice(0, longestQuote)
 }
 
-/** A server's message may quote what it was sent. */
-function withoutSecrets(text: string, credentials: S3Credentials | undefined): string {
-  let clean = text
-  for (const secret of [credentials?.secretAccessKey, credentials?.sessionToken, credentials?.accessKeyId]) {
-    if (secret !== undefined && secret !== '') clean = clean.replaceAll(secret, '[redacted]')
-  }
-  return clean
+function reasonOf({ status, code, message, region }: S3Reply, credentials: S3Credentials | undefined): string {
+  const said = [code, message].flatMap((part) => (part === undefined ? [] : [quotation(part, credentials)])).join(': ')
+  const isElsewhere = region !== undefined && (status < 400 || code === 'AuthorizationHeaderMalformed')
+  const where = isElsewhere ? `, the bucket is in ${quotation(region, credentials)}` : ''
+  const hint = status >= 300 && status < 400 && where === '' ? ', a redirect: another endpoint or region is meant' : ''
+  return `${status}${said === '' ? '' : ` ${said}`}${where}${hint}`
 }

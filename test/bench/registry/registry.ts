@@ -141,8 +141,10 @@ function memorySide(): Side {
         writer,
         durationMs,
       }))
+      const began = performance.now()
       const done = await Promise.all(jobs.map((job) => perform(storage, job, async () => {})))
-      return done.reduce((sum, { operations, elapsedMs }) => sum + (operations / elapsedMs) * 1_000, 0)
+      // They share one thread, so what each waits for is the others' work.
+      return (done.reduce((sum, { operations }) => sum + operations, 0) / (performance.now() - began)) * 1_000
     },
   }
 }

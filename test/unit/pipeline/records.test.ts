@@ -1,8 +1,9 @@
 import { MillraceError } from 'millrace/core'
-import type { RunRecord } from 'millrace/pipeline'
+import type { RunIssue, RunRecord } from 'millrace/pipeline'
 import { listRuns, Pipeline, readRun } from 'millrace/pipeline'
 import { MemoryStorage } from 'millrace/storage'
 import { describe, expect, it } from 'vitest'
+import { encodeStored } from '../../../src/pipeline/stored-json.ts'
 import { collector, deferred, rejectionOf, stage } from './support/stages.ts'
 
 const pipeline = new Pipeline('p').pipe(stage('one', () => 1)).pipe(stage('two', (value: number) => value + 1))
@@ -297,10 +298,16 @@ describe('listRuns', () => {
     expect(await idsOf(listRuns(storage, { after: 'd' }))).toEqual([])
   })
 
-  it('lists each run once, also when one id begins another', async () => {
+  it('lists each run once and in the order of keys, also when one id begins another', async () => {
     const storage = new MemoryStorage()
     for (const id of ['a', 'a-b', 'a0', 'ab']) await pipeline.run({ storage, id })
-    expect((await idsOf(listRuns(storage))).sort()).toEqual(['a', 'a-b', 'a0', 'ab'])
+    const ids = ['a-b', 'a', 'a0', 'ab']
+    expect(await idsOf(listRuns(storage))).toEqual(ids)
+    expect(await idsOf(listRuns(storage, { order: 'newest-first' }))).toEqual([...ids].reverse())
+    for (const [index, after] of ids.entries()) {
+      expect(await idsOf(listRuns(storage, { after }))).toEqual(ids.slice(index + 1))
+      expect(await idsOf(listRuns(storage, { after, order: 'newest-first' }))).toEqual(ids.slice(0, index).reverse())
+    }
   })
 
   it('lists nothing in an empty storage', async () => {
@@ -315,6 +322,91 @@ describe('listRuns', () => {
       await new Promise((resolve) => setTimeout(resolve, 2))
     }
     expect(await idsOf(listRuns(storage))).toEqual(ids)
+  })
+})
+
+describe('listRuns from the newest', () => {
+  it('reads no more records than it gives', async () => {
+    const storage = new MemoryStorage()
+    for (const id of ['a', 'b', 'c', 'd']) await pipeline.run({ storage, id })
+    // Nothing of these two is read.
+    for (const id of ['a', 'b'])
+      for (const part of ['record', 'journal/0000000000000000']) await storage.put(`runs/${id}/${part}`, Uint8Array.of(1))
+    expect(await idsOf(listRuns(storage, { order: 'newest-first', limit: 2 }))).toEqual(['d', 'c'])
+  })
+
+  it('holds a bounded number of ids at a time', async () => {
+    const storage = new MemoryStorage()
+    await pipeline.run({ storage, id: 'run' })
+    const entry = (await storage.get('runs/run/journal/0000000000000000'))?.bytes as Uint8Array
+    await storage.delete('runs/run/record')
+    const ids = Array.from({ length: 25_000 }, (_, index) => `n${String(index).padStart(6, '0')}`)
+    for (const id of ids) await storage.put(`runs/${id}/journal/0000000000000000`, entry)
+    let count = 0
+    const order = 'newest-first'
+    for await (const { pipeline: of } of listRuns(storage, { order, after: 'run' })) if (of === 'p') count++
+    expect(count).toBe(25_000)
+  }, 60_000)
+})
+
+describe('listRuns over runs that cannot be read', () => {
+  async function damaged(): Promise<MemoryStorage> {
+    const storage = new MemoryStorage()
+    for (const id of ['a', 'b', 'c', 'd', 'e']) await pipeline.run({ storage, id })
+    for (const id of ['b', 'd']) await storage.delete(`runs/${id}/record`)
+    const key = (id: string): string => `runs/${id}/journal/0000000000000000`
+    const bytes = Uint8Array.from((await storage.get(key('b')))?.bytes as Uint8Array)
+    bytes[60] = (bytes[60] as number) ^ 1
+    await storage.put(key('b'), bytes)
+    await storage.put(key('d'), encodeStored({ format: 'millrace-journal-entry', formatVersion: 9, minReaderVersion: 9 }))
+    return storage
+  }
+
+  it.each(['oldest-first', 'newest-first'] as const)('tells of them and goes on: %s', async (order) => {
+    const issues: string[] = []
+    const onIssue = ({ type, runId, error }: RunIssue): void => void issues.push(`${type} ${runId} ${error.code}`)
+    const told = ['unreadable b STORAGE_CORRUPT', 'unreadable d FORMAT_UNSUPPORTED']
+    const ids = ['a', 'c', 'e']
+    const isReversed = order === 'newest-first'
+    expect(await idsOf(listRuns(await damaged(), { order, onIssue }))).toEqual(isReversed ? ids.reverse() : ids)
+    expect(issues).toEqual(isReversed ? told.reverse() : told)
+  })
+
+  it('throws at the first of them without anybody to tell', async () => {
+    const given: string[] = []
+    const listing = async (): Promise<void> => {
+      for await (const { id } of listRuns(await damaged())) given.push(id)
+    }
+    expect(MillraceError.is(await rejectionOf(listing()), 'STORAGE_CORRUPT')).toBe(true)
+    expect(given).toEqual(['a'])
+  })
+
+  it('stops at a storage that fails, which is no matter of one run', async () => {
+    class FailingStorage extends MemoryStorage {
+      override get(...call: Parameters<MemoryStorage['get']>): ReturnType<MemoryStorage['get']> {
+        const reason = new MillraceError('STORAGE_UNAVAILABLE', { message: 'no', details: { storage: 's', reason: 'no' } })
+        return call[0].startsWith('runs/b/') ? Promise.reject(reason) : super.get(...call)
+      }
+    }
+    const storage = new FailingStorage()
+    for (const id of ['a', 'b']) await pipeline.run({ storage, id })
+    const error = await rejectionOf(idsOf(listRuns(storage, { onIssue: () => {} })))
+    expect(MillraceError.is(error, 'STORAGE_UNAVAILABLE')).toBe(true)
+  })
+
+  it.each([
+    ['outcome', 'sucess'],
+    ['limit', Number.NaN],
+    ['limit', -1],
+    ['limit', 1.5],
+    ['limit', '2'],
+    ['after', '../x'],
+    ['order', 'newest'],
+    ['startedAfter', Number.NaN],
+    ['startedBefore', '2024-01-01'],
+  ])('refuses a wrong %s: %s', async (argument, value) => {
+    const error = await rejectionOf(idsOf(listRuns(new MemoryStorage(), { [argument]: value })))
+    expect(MillraceError.is(error, 'ARGUMENT_INVALID') && error.details.argument).toBe(argument)
   })
 })
 

@@ -385,6 +385,21 @@ describe('who may resume', () => {
     expect((await pipeline.run({ ...options, resume: 'r' })).output).toBe(1)
   })
 
+  it('adds its tags to those of the run, and keeps its code version with the resumption', async () => {
+    const storage = new MemoryStorage()
+    const pipeline = new Pipeline<number>('p').pipe(stage('one', (value: number) => value))
+    await pipeline.run({ storage, id: 'r', input: 1, tags: { by: 'ada', host: 'a' }, codeVersion: 'abc' })
+    const run = await pipeline.run({ storage, resume: 'r', input: 1, tags: { host: 'b', try: '2' }, codeVersion: 'def' })
+    expect(run.record).toMatchObject({
+      tags: { by: 'ada', host: 'b', try: '2' },
+      codeVersion: 'abc',
+      resumptions: [{ epoch: 2, codeVersion: 'def', tags: { host: 'b', try: '2' } }],
+    })
+    expect(await readRun(storage, 'r')).toEqual(run.record)
+    await storage.delete('runs/r/record')
+    expect(await readRun(storage, 'r')).toEqual(run.record)
+  })
+
   it('gives a run to one of many that resume it at the same time', async () => {
     const storage = new MemoryStorage()
     const { state, second, pipeline } = breaking()
@@ -645,6 +660,20 @@ describe('a pipeline that is another when it is resumed', () => {
         .pipe(stage('list', (value: number) => [value]))
         .map(new Pipeline<number>('each').pipe(stage('add', (value: number) => value, { parameters: { by } })))
     expect(await mismatch(mapped(1), mapped(2))).toEqual(['each/each/add'])
+  })
+
+  it('is refused where a bound function has another name; what is bound is not seen', async () => {
+    const of = (run: (value: number) => number) => new Pipeline<number>('p').pipe(stage('one', run))
+    function add(this: { by: number }, value: number): number {
+      return value + this.by
+    }
+    function take(this: { by: number }, value: number): number {
+      return value - this.by
+    }
+    expect(await mismatch(of(add.bind({ by: 1 })), of(take.bind({ by: 1 })))).toEqual(['one'])
+    const storage = new MemoryStorage()
+    await of(add.bind({ by: 1 })).run({ storage, id: 'r', input: 1 })
+    expect((await of(add.bind({ by: 2 })).run({ storage, resume: 'r', input: 1 })).record.epoch).toBe(2)
   })
 
   it('is the same where only retries, limits or concurrency differ', async () => {

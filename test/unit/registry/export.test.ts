@@ -78,6 +78,7 @@ describe('an exported model', () => {
         { from: 3, to: 2 },
         { from: 4, to: 3 },
       ],
+      unmovedAliases: [],
     })
     expect(await told(to, 'churn')).toEqual(await told(from, 'churn'))
     expect(await to.aliases('churn')).toEqual(new Map())

@@ -205,6 +205,59 @@ describe('a server that does not answer', () => {
   })
 })
 
+describe('what a host gives that heeds no signal', () => {
+  const never = (): Promise<never> => new Promise(() => {})
+  const endless = async (): Promise<Response> =>
+    new Response(new ReadableStream({ pull: (controller) => controller.enqueue(Uint8Array.of(0)) }))
+  const stuck: readonly (readonly [string, Partial<MlflowConnectionOptions>])[] = [
+    ['a credential function', { credentials: never, fetch: async () => json({}) }],
+    ['a fetch', { fetch: never }],
+    ['a fetch whose answer does not end', { fetch: endless }],
+  ]
+
+  test.each(stuck)('%s that never answers is given up when the caller aborts, with the reason', async (_, options) => {
+    const { connection } = scripted([], options)
+    const abort = new AbortController()
+    const reason = new Error('enough')
+    const failure = failureOf(connection.send({ ...read, sizeBytes: 1 << 30, signal: abort.signal }))
+    abort.abort(reason)
+    expect(await failure).toBe(reason)
+  })
+
+  test.each(stuck)('%s that never answers is given up after the time-out', async (_, options) => {
+    const clock = { now: () => 0, monotonicMs: () => 0, sleep: async () => {} }
+    const connection = new MlflowConnection({ url, attempts: 1, timeoutMs: 1000, clock, ...options })
+    expect(await failureOf(connection.json(read))).toMatchObject({
+      code: 'REGISTRY_UNAVAILABLE',
+      details: { reason: 'no answer within 1000 ms' },
+    })
+  })
+
+  test.each([
+    ['throws', () => Promise.reject(new Error('cannot refresh hunter2-hunter2', { cause: 'hunter2-hunter2' }))],
+    [
+      'throws at once',
+      () => {
+        throw new Error('hunter2-hunter2')
+      },
+    ],
+    ['gives null', () => null],
+    ['gives nothing', () => undefined],
+    ['gives half a login', () => ({ username: 'hunter2-hunter2' })],
+    ['gives a token that is no text', () => ({ token: { value: 'hunter2-hunter2' } })],
+  ])('a credential function that %s is REGISTRY_UNAVAILABLE, and nothing of it is shown', async (_, credentials) => {
+    const { connection, requests } = scripted([() => json({})], { credentials: credentials as never })
+    const failure = await failureOf(connection.json(read))
+    expect(failure).toMatchObject({
+      code: 'REGISTRY_UNAVAILABLE',
+      details: { reason: expect.stringContaining('function that gives the credentials') },
+    })
+    const { message, stack, details, cause } = failure as MillraceError
+    expect(`${message} ${stack} ${JSON.stringify(details)} ${String(cause)}`).not.toContain('hunter2')
+    expect(requests).toEqual([])
+  })
+})
+
 describe('secrets', () => {
   const secrets = ['hunter2-hunter2', 'a-token-of-access', 'key-in-a-header']
   const encoded = btoa('ann:hunter2-hunter2')

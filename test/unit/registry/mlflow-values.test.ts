@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { MillraceError } from 'millrace'
-import type { PipelineEvent } from 'millrace/pipeline'
+import type { PipelineEvent, RunRecord, StageRecord } from 'millrace/pipeline'
 import { MlflowRegistry, trackRun } from 'millrace/registry/mlflow'
 import { FakeClock, samplePackage } from 'millrace/testing'
 import { describe, expect, test } from 'vitest'
@@ -11,6 +11,7 @@ import { MlflowConnection } from '../../../src/registry/mlflow/connection.ts'
 import { modelFileOf } from '../../../src/registry/mlflow/model-file.ts'
 import { assertAlias, assertModelName, assertTags, isKey } from '../../../src/registry/mlflow/names.ts'
 import { flattenParameters } from '../../../src/registry/mlflow/parameters.ts'
+import { beginningOf } from '../../../src/registry/mlflow/record-notes.ts'
 import { notesOf, recordText } from '../../../src/registry/mlflow/run-notes.ts'
 import { experimentFrom, modelFrom, runFrom, versionFrom } from '../../../src/registry/mlflow/wire.ts'
 
@@ -297,6 +298,42 @@ describe('a run that is tracked', () => {
     expect(notesOf({ ...event, item: { index: 1 } })).toEqual({})
   })
 
+  const stageOf = (name: string, parameters: Json): StageRecord => ({
+    ...{ name, outcome: 'unfinished', durationMs: 0, attempts: 0, version: '1', parameters },
+  })
+  const recordOf = (stages: readonly StageRecord[]): RunRecord => ({
+    ...{
+      format: 'millrace-run',
+      formatVersion: 1,
+      minReaderVersion: 1,
+      id: 'r',
+      pipeline: 'p',
+      outcome: 'unfinished',
+      startedAt: 1,
+      epoch: 1,
+    },
+    ...{ resumptions: [], seed: 42, tags: { team: 'risk', 'a(b)': 'c' }, inputDigest: null, stages },
+  })
+
+  test('keeps its seed where a stage is called seed, and the parameters of that stage', () => {
+    const { parameters } = beginningOf(recordOf([stageOf('seed', { rows: 5 }), stageOf('train', { epochs: 2 })]))
+    expect(Object.fromEntries(parameters ?? [])).toEqual({ seed: '42', 'seed.rows': '5', 'train.epochs': '2' })
+    expect(beginningOf(recordOf([stageOf('seed', 7)]))).toMatchObject({ parameters: new Map([['seed', '42']]), left: ['seed', 'a(b)'] })
+  })
+
+  test('says where only a digest is kept of the parameters of a stage, and names no place that has more', () => {
+    const map: StageRecord = {
+      ...stageOf('each', { fit: { $digest: 'def' }, split: { test: 0.2 } }),
+      version: { fit: '1', split: '1' },
+    }
+    const { parameters, tags, left } = beginningOf(recordOf([stageOf('train', { small: 1, table: { $digest: 'abc' } }), map]))
+    expect(Object.fromEntries(parameters ?? [])).toEqual({
+      ...{ seed: '42', 'train.small': '1', 'train.table': 'sha256:abc', 'each/fit': 'sha256:def', 'each/split.test': '0.2' },
+    })
+    expect(tags?.get('millrace.only-digest')).toMatch(/only a digest is kept: train\.table, each\/fit$/)
+    expect(left).toEqual(['a(b)'])
+  })
+
   test('keeps what JSON has no sign for as text in its record', () => {
     expect(recordText({ metrics: { loss: Number.NaN } } as never)).toContain('"loss": "NaN"')
   })
@@ -305,7 +342,7 @@ describe('a run that is tracked', () => {
     const fetched: unknown[] = []
     const handle = { id: 'r', result: Promise.reject(new Error('no such option')), on: () => () => {} }
     const tracking = trackRun({ url, clock: new FakeClock(), fetch: (input) => Promise.reject(fetched.push(input)) }, handle)
-    expect(await tracking.finished).toEqual({ mlflowRunId: undefined, droppedMetrics: 0, error: undefined })
+    expect(await tracking.finished).toEqual({ mlflowRunId: undefined, droppedMetrics: 0, error: new Error('no such option') })
     expect(fetched).toEqual([])
   })
 

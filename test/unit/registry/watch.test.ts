@@ -137,6 +137,27 @@ describe('watching a model', () => {
     expect(clock.sleepers).toBe(0)
   })
 
+  test('that cannot begin says so, since what happens from then on would not be told', async () => {
+    const memory = new MemoryStorage()
+    const registry = new Registry({ storage: memory })
+    await registry.register('churn', packageNamed('a'))
+    const storage = new CountingStorage(memory)
+    const get = storage.get.bind(storage)
+    storage.get = () => Promise.reject(unavailable)
+    const abort = new AbortController()
+    aborts.push(abort)
+    const watching = new Registry({ storage })
+    const options = { intervalMs: 1, signal: abort.signal }
+    await expect(watching.watch('churn', 'champion', options)[Symbol.asyncIterator]().next()).rejects.toBe(unavailable)
+    storage.get = get
+    // From the first look that succeeds all is told.
+    const events = watching.watch('churn', 'champion', options)[Symbol.asyncIterator]()
+    const first = events.next()
+    await yieldToEventLoop()
+    await registry.register('churn', packageNamed('b'))
+    expect((await first).value).toMatchObject({ type: 'version-registered', version: 2 })
+  })
+
   test('refuses an interval that is none', async () => {
     const registry = new Registry({ storage: new MemoryStorage() })
     for (const intervalMs of [0, -1, Number.NaN])

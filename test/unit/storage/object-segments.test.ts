@@ -1,9 +1,11 @@
 import fc from 'fast-check'
-import type { SegmentIssue, StorageAdapter } from 'millrace/storage'
-import { MemoryStorage, objectSegments, openSegmentLog, pruneSegments, readSegments } from 'millrace/storage'
+import type { SegmentIssue, SegmentStore, StorageAdapter } from 'millrace/storage'
+import { MemoryStorage, objectSegments, openSegmentLog, prefixed, pruneSegments, readSegments, withRetry } from 'millrace/storage'
 import { describe, expect, test } from 'vitest'
 import { MillraceError } from '../../../src/core/error.ts'
 import { FakeClock } from '../../../src/testing/fake-clock.ts'
+import { FaultySegmentStore } from '../../../src/testing/faulty-storage.ts'
+import { LatencySegmentStore } from '../../../src/testing/latency-storage.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 
@@ -98,6 +100,24 @@ describe('a log over plain objects', () => {
       await log.close()
       expect((await readAll(objects)).records).toHaveLength(100)
     }
+  })
+
+  test.each<[string, (store: StorageAdapter & SegmentStore) => StorageAdapter & SegmentStore]>([
+    ['a prefix', (store) => prefixed(store, 'tenants/acme')],
+    ['retries', (store) => withRetry(store)],
+    ['faults', (store) => new FaultySegmentStore(store, () => undefined)],
+    ['latency', (store) => new LatencySegmentStore(store, { meanMs: 0 })],
+    ['all of them', (store) => prefixed(withRetry(new LatencySegmentStore(prefixed(store, 'a'), { meanMs: 0 })), 'b')],
+  ])('syncs as seldom as the store says, through %s', async (_name, decorate) => {
+    const clock = new FakeClock()
+    const objects = new Objects(new MemoryStorage({ clock }))
+    const log = await openSegmentLog(decorate(objectSegments(objects)), 'log', { clock })
+    for (let tick = 0; tick < 100; tick++) {
+      await log.append(text(`${tick}`))
+      await clock.advance(100)
+    }
+    expect((await keysOf(objects)).filter((key) => key.includes('.parts/'))).toHaveLength(2)
+    await log.close()
   })
 
   test('keeps no more in memory than the bound, and a part is as large as that', async () => {
@@ -223,6 +243,90 @@ describe('a log over plain objects', () => {
     await log.append(text('late'))
     await log.close()
     expect(await readAll(objects)).toEqual({ records: [], issues: [] })
+  })
+
+  test('leaves no part of a segment that was deleted while its writer was at work', async () => {
+    const objects = new Objects()
+    const store = objectSegments(objects)
+    const segment = await store.createSegment('log/one')
+    await segment.append(text('before'))
+    await segment.sync()
+    await store.delete('log/one')
+    await segment.append(text('after'))
+    await segment.sync()
+    expect(await keysOf(objects)).toEqual([])
+    const changes = objects.changes
+    await segment.append(text('later'))
+    await segment.seal()
+    expect(await keysOf(objects)).toEqual([])
+    expect(objects.changes).toBe(changes)
+  })
+
+  test('leaves no part in the segment that another made at its key meanwhile', async () => {
+    const objects = new Objects()
+    const store = objectSegments(objects)
+    const first = await store.createSegment('log/one')
+    await first.append(text('first'))
+    await first.sync()
+    await store.delete('log/one')
+    const second = await store.createSegment('log/one')
+    await second.append(text('second'))
+    await second.sync()
+    const keys = await keysOf(objects)
+    await first.append(text('more'))
+    await first.seal()
+    expect(await keysOf(objects)).toEqual(keys)
+    expect((await store.get('log/one'))?.bytes).toEqual(text('second'))
+  })
+
+  test('orphans that a dead process left are found by pruning, and parts of open segments are not', async () => {
+    const clock = new FakeClock()
+    const objects = new Objects(new MemoryStorage({ clock }))
+    const open = async (): Promise<string> => {
+      const log = await openSegmentLog(objectSegments(objects), 'log', { clock, rotation: { ageMs: 1e12 } })
+      const before = new Set(await keysOf(objects))
+      for (const record of ['one', 'two']) {
+        await log.append(text(record))
+        await log.flush()
+      }
+      return (await keysOf(objects)).find((key) => !before.has(key) && !key.includes('.parts/')) as string
+    }
+    const [deleted, sealed, atWork] = [await open(), await open(), await open()]
+    // A process that died in the middle of deleting, and one that died while it made one object of the parts.
+    await objects.memory.delete(deleted)
+    await objects.memory.put(sealed, (await objectSegments(objects).get(sealed))?.bytes as Uint8Array)
+    const before = await keysOf(objects)
+    const would = await pruneSegments(objects, 'log', { keepBytes: 1e9, dryRun: true })
+    expect(would).toMatchObject({ dryRun: true, removed: { segments: 0 }, orphans: { parts: 4 } })
+    expect(would.orphans.sizeBytes).toBeGreaterThan(0)
+    expect(await keysOf(objects)).toEqual(before)
+    expect(await pruneSegments(objects, 'log', { keepBytes: 1e9 })).toEqual({ ...would, dryRun: false })
+    const left = await keysOf(objects, 'log')
+    expect(left.filter((key) => !key.includes('.parts/'))).toEqual([sealed, atWork].sort())
+    expect(left.filter((key) => key.includes('.parts/')).every((key) => key.startsWith(atWork))).toBe(true)
+    expect((await readAll(objects)).records).toEqual(['one', 'two', 'one', 'two'])
+    expect((await pruneSegments(objects, 'log', { keepBytes: 1e9 })).orphans.parts).toBe(0)
+  })
+
+  test('a note of a newer library is refused wherever its segment would be read or removed', async () => {
+    const objects = new Objects()
+    const store = objectSegments(objects)
+    const key = 'log/01hzzzzzzzzzzzzzzzzzzzzzzz-00000001'
+    const segment = await store.createSegment(key)
+    await segment.append(text('bytes'))
+    await segment.sync()
+    const note = new TextDecoder().decode((await objects.get(key))?.bytes)
+    const newer = note.replace('"formatVersion":1,"minReaderVersion":1', '"formatVersion":2,"minReaderVersion":2')
+    expect(newer).not.toBe(note)
+    await objects.put(key, text(newer))
+    const refused = { code: 'FORMAT_UNSUPPORTED', details: { format: 'millrace-segment-parts', formatVersion: 2, supportedVersion: 1 } }
+    await expect(store.get(key)).rejects.toMatchObject(refused)
+    await expect(keysOf(store)).rejects.toMatchObject(refused)
+    await expect(readAll(objects)).rejects.toMatchObject(refused)
+    await expect(pruneSegments(objects, 'log', { keepMs: 0 })).rejects.toMatchObject(refused)
+    // What a newer library added for older readers too is read.
+    await objects.put(key, text(note.replace('"formatVersion":1', '"formatVersion":2,"added":true')))
+    expect((await store.get(key))?.bytes).toEqual(text('bytes'))
   })
 
   test('a segment made anew at the key of a deleted one has none of its parts', async () => {

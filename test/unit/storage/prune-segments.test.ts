@@ -113,8 +113,24 @@ describe('pruneSegments', () => {
     const { removed } = await pruneSegments(log.storage, 'log', { keepMs: 0 })
     expect(removed.segments).toBe(1)
     expect(await log.storage.get('log/notes')).toBeDefined()
+    await expect(pruneSegments(log.storage, 'log')).rejects.toMatchObject({ code: 'ARGUMENT_INVALID' })
     await expect(pruneSegments(log.storage, 'log', {})).rejects.toMatchObject({ code: 'ARGUMENT_INVALID' })
     await expect(pruneSegments(log.storage, 'log', { keepMs: -1 })).rejects.toMatchObject({ code: 'ARGUMENT_INVALID' })
+  })
+
+  test('tells in a dry run what it would remove, and changes nothing', async () => {
+    const log = logged()
+    await days(log, 5)
+    const keys = async (): Promise<string[]> => {
+      const found: string[] = []
+      for await (const { key } of log.storage.list('')) found.push(key)
+      return found
+    }
+    const before = await keys()
+    const would = await pruneSegments(log.storage, 'log', { keepMs: 3 * dayMs, dryRun: true, clock: log.clock })
+    expect([would.dryRun, would.removed.segments, would.kept.segments]).toEqual([true, 2, 3])
+    expect(await keys()).toEqual(before)
+    expect(await pruneSegments(log.storage, 'log', { keepMs: 3 * dayMs })).toEqual({ ...would, dryRun: false })
   })
 
   test('does not disturb a reader that has begun', async () => {

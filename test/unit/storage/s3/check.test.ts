@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { MillraceError } from 'millrace'
 import type { S3CheckOptions } from 'millrace/storage/s3'
 import { checkS3, S3Storage } from 'millrace/storage/s3'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { checkS3Command } from '../../../../src/storage/s3/check-command.ts'
 import { broken, credentials, FakeS3, failed, HastyClock } from './fake-s3.ts'
 
@@ -172,6 +172,27 @@ describe('the command', () => {
     expect(text).toContain(message)
     expect(text).toContain('Usage:')
     expect(code).toBe(2)
+  })
+
+  test('says how it is run where aws4fetch is not installed, and does not print the value of an option that it does not know', async () => {
+    vi.resetModules()
+    vi.doMock('aws4fetch', () => {
+      throw new Error('Cannot find package')
+    })
+    const lines: string[] = []
+    try {
+      const fresh = await import('../../../../src/storage/s3/check-command.ts')
+      const env = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' }
+      expect(await fresh.checkS3Command(args, { env, print: (line) => lines.push(line), fetch: new FakeS3().fetch })).toBe(1)
+    } finally {
+      vi.doUnmock('aws4fetch')
+      vi.resetModules()
+    }
+    expect(lines.join('\n')).toContain('DEPENDENCY_MISSING')
+    expect(lines.join('\n')).toContain('npx -p millrace -p aws4fetch millrace check-s3')
+    const { text } = await run(['--secret=TheSecret'])
+    expect(text).toContain('--secret')
+    expect(text).not.toContain('TheSecret')
   })
 
   test('needs credentials, and shows its usage when asked', async () => {

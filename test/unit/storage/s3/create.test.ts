@@ -288,8 +288,71 @@ function s3Without(s3: FakeS3): FakeS3 {
   return s3
 }
 
-describe('a replacement and a deletion', () => {
-  test('are made again after a lost reply, without a look', async () => {
+describe('a deletion', () => {
+  const isDelete = ({ method }: Asked): boolean => method === 'DELETE'
+  const lost: Record<string, (apply: () => Response) => Response> = {
+    'by a broken connection': (apply) => {
+      apply()
+      return broken()
+    },
+    'to a 500': (apply) => {
+      apply()
+      return failed(500, 'InternalError')
+    },
+  }
+
+  test.each(Object.entries(lost))('whose reply is lost %s has succeeded where the object is gone, with one delete', async (_, lose) => {
+    const s3 = new FakeS3()
+    const storage = await openOn(s3)
+    await storage.put('key', bytes('one'))
+    s3.asked.length = 0
+    s3.intercept = first(1, isDelete, (_, apply) => lose(apply))
+    await storage.delete('key')
+    expect(s3.objects.size).toBe(0)
+    expect(s3.requests).toEqual(['DELETE key', 'GET key'])
+  })
+
+  test.each(Object.entries(lost))('whose reply is lost %s never deletes what another created meanwhile', async (_, lose) => {
+    for (const created of ['one', 'two', '']) {
+      const s3 = new FakeS3()
+      const storage = await openOn(s3)
+      await storage.put('key', bytes('one'))
+      s3.intercept = first(1, isDelete, (_, apply) =>
+        lose(() => {
+          const reply = apply()
+          s3.objects.set('key', { bytes: bytes(created), headers: {}, modifiedAt: 0 })
+          return reply
+        }),
+      )
+      expect(await codeOf(storage.delete('key'))).toBe('STORAGE_OUTCOME_UNKNOWN')
+      expect((await storage.get('key'))?.bytes).toEqual(bytes(created))
+    }
+  })
+
+  test('that was certainly not applied is made again, without a look', async () => {
+    const s3 = new FakeS3()
+    const storage = await openOn(s3)
+    await storage.put('key', bytes('one'))
+    s3.asked.length = 0
+    s3.intercept = first(2, isDelete, () => failed(503, 'SlowDown'))
+    await storage.delete('key')
+    expect(s3.requests).toEqual(['DELETE key', 'DELETE key', 'DELETE key'])
+    expect(s3.objects.size).toBe(0)
+  })
+
+  test('of unknown outcome says so in one sentence, and what was the matter', async () => {
+    const s3 = new FakeS3()
+    const storage = await openOn(s3)
+    s3.intercept = () => broken()
+    const error = await storage.delete('key').catch((caught: unknown) => caught)
+    expect(MillraceError.is(error, 'STORAGE_OUTCOME_UNKNOWN')).toBe(true)
+    expect((error as Error).message.match(/Expected|Received/g)).toEqual(['Expected', 'Received'])
+    expect((error as Error).message).toContain('ECONNRESET')
+  })
+})
+
+describe('a replacement', () => {
+  test('is made again after a lost reply, without a look', async () => {
     const s3 = new FakeS3()
     const storage = await openOn(s3)
     s3.intercept = first(
@@ -302,19 +365,9 @@ describe('a replacement and a deletion', () => {
     )
     await storage.put('key', bytes('one'))
     expect(s3.requests).toEqual(['PUT key', 'PUT key', 'PUT key'])
-    s3.intercept = first(
-      1,
-      () => true,
-      (_, apply) => {
-        apply()
-        return failed(500, 'InternalError')
-      },
-    )
-    await storage.delete('key')
-    expect(s3.objects.size).toBe(0)
   })
 
-  test('are of unknown outcome where no answer ever comes', async () => {
+  test('and a deletion are of unknown outcome where no answer ever comes', async () => {
     const s3 = new FakeS3()
     const storage = await openOn(s3)
     s3.intercept = () => broken()
@@ -322,7 +375,7 @@ describe('a replacement and a deletion', () => {
     expect(await codeOf(storage.delete('key'))).toBe('STORAGE_OUTCOME_UNKNOWN')
   })
 
-  test('reject typed where the server refuses', async () => {
+  test('and a deletion reject typed where the server refuses', async () => {
     const s3 = new FakeS3()
     const storage = await openOn(s3)
     s3.intercept = () => failed(403, 'AccessDenied')

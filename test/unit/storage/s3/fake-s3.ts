@@ -120,12 +120,11 @@ export function broken(): never {
 
 export const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI-K7MDENG-EXAMPLEKEY' }
 
-/** A clock on which nobody waits, that says for how long it would have been. */
+/** A clock on which nobody waits, that says for how long it would have been. Time-outs do not come, in the background or not. */
 export class HastyClock extends FakeClock {
   readonly delaysMs: number[] = []
-  override async sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    // Time-outs do not come.
-    if (ms >= 60_000)
+  override async sleep(ms: number, signal?: AbortSignal, { background = false }: { readonly background?: boolean } = {}): Promise<void> {
+    if (ms >= 60_000 || background)
       return await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason), { once: true }))
     signal?.throwIfAborted()
     this.delaysMs.push(ms)

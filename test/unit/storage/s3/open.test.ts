@@ -1,9 +1,10 @@
 import { AwsV4Signer } from 'aws4fetch'
 import { MillraceError, Registry } from 'millrace'
 import { getBlob, putBlob } from 'millrace/storage'
-import { S3Storage } from 'millrace/storage/s3'
+import { checkS3, S3Storage } from 'millrace/storage/s3'
 import { describe, expect, test, vi } from 'vitest'
-import { credentials, FakeS3, failed, HastyClock, openOn } from './fake-s3.ts'
+import type { Intercept } from './fake-s3.ts'
+import { broken, credentials, FakeS3, failed, HastyClock, openOn } from './fake-s3.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const codeOf = (work: Promise<unknown>): Promise<unknown> =>
@@ -96,6 +97,83 @@ describe('opening', () => {
     await expect(S3Storage.open({ ...fixed(s3), signal: stop.signal })).rejects.toThrow('stopped')
     expect(s3.objects.size).toBe(0)
     await expect(S3Storage.open({ ...fixed(s3), signal: stop.signal })).rejects.toThrow('stopped')
+  })
+
+  test.each(['PUT', 'DELETE'])('settles when it is aborted at a %s of a server that answers nothing any more', async (method) => {
+    const s3 = new FakeS3()
+    const stop = new AbortController()
+    const reason = new Error('stopped')
+    s3.intercept = (asked) => {
+      if (asked.method === method) stop.abort(reason)
+      // Deaf to its signal too.
+      return stop.signal.aborted ? new Promise<Response>(() => {}) : undefined
+    }
+    class LateClock extends HastyClock {
+      readonly backgroundMs: number[] = []
+      override async sleep(ms: number, signal?: AbortSignal, options: { readonly background?: boolean } = {}): Promise<void> {
+        if (options.background !== true) return await super.sleep(ms, signal, options)
+        this.backgroundMs.push(ms)
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+    }
+    const clock = new LateClock()
+    await expect(S3Storage.open({ ...fixed(s3), clock, signal: stop.signal })).rejects.toBe(reason)
+    // One try for each object that may be there, all at once.
+    expect(clock.backgroundMs).toEqual(method === 'PUT' ? [1_000] : [1_000, 1_000])
+    expect(s3.asked.filter((asked) => asked.method === 'DELETE').length).toBe(method === 'PUT' ? 1 : 3)
+  })
+
+  test('does not hold up who is told that it failed, and tries to clean up once', async () => {
+    const s3 = new FakeS3()
+    s3.intercept = ({ method }) => (method === 'GET' ? failed(403, 'AccessDenied') : method === 'DELETE' ? broken() : undefined)
+    expect(await codeOf(S3Storage.open(fixed(s3)))).toBe('STORAGE_DENIED')
+    expect(s3.asked.filter(({ method }) => method === 'DELETE')).toHaveLength(2)
+  })
+
+  test.each<[string, Intercept]>([
+    ['drops connections', () => broken()],
+    [
+      'drops connections when it is done',
+      (_, apply) => {
+        apply()
+        return broken()
+      },
+    ],
+    ['answers 500', () => failed(500, 'InternalError')],
+    ['answers 503', () => failed(503, 'ServiceUnavailable')],
+    ['does not answer in time', () => new Promise(() => {})],
+  ])('a server that %s cannot be reached, which is said plainly', async (_, intercept) => {
+    const s3 = new FakeS3()
+    s3.intercept = intercept
+    class ImpatientClock extends HastyClock {
+      override async sleep(ms: number): Promise<void> {
+        if (ms === 70_000) await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+    }
+    const clock = new ImpatientClock()
+    for (const open of [S3Storage.open, checkS3]) {
+      const error = await open({ ...fixed(s3), clock, attempts: 2, timeoutMs: 70_000 }).catch((caught: unknown) => caught)
+      expect(MillraceError.is(error, 'STORAGE_UNAVAILABLE')).toBe(true)
+      const { message } = error as Error
+      expect(message.match(/Expected|Received/g)).toEqual(['Expected', 'Received'])
+      expect(message).not.toMatch(/millrace-probe|read it back/)
+      expect(message).toMatch(/ECONNRESET|500 InternalError|503 ServiceUnavailable|no answer within 70000 ms/)
+    }
+  })
+
+  test('is not misled by lost replies of a server that honours the header', async () => {
+    for (let lost = 1; lost <= 6; lost++) {
+      const s3 = new FakeS3()
+      let count = 0
+      s3.intercept = (_, apply) => {
+        if (++count !== lost) return undefined
+        apply()
+        return broken()
+      }
+      const storage = await S3Storage.open(fixed(s3))
+      expect(storage.capabilities.putIfAbsent).toBe(true)
+      expect(s3.objects.size).toBe(0)
+    }
   })
 
   test.each([

@@ -95,24 +95,3 @@ describe('a read', () => {
     expect(await codeOf(storage.get('key'))).toBe('STORAGE_DENIED')
   })
 })
-
-describe('errors', () => {
-  test('never have a secret in them, whatever the server answers', async () => {
-    const secrets = { accessKeyId: 'AKIDSECRETID', secretAccessKey: 'SecretSecretSecret', sessionToken: 'TokenTokenToken' }
-    const s3 = new FakeS3()
-    const storage = await openOn(s3, { credentials: secrets })
-    const quoted = `${secrets.accessKeyId} ${secrets.secretAccessKey} ${secrets.sessionToken}`
-    for (const status of [400, 403, 404, 409, 412, 500, 503, 507]) {
-      s3.intercept = () =>
-        new Response(`<Error><Code>Odd</Code><Message>${quoted}</Message><StringToSign>${quoted}</StringToSign></Error>`, { status })
-      for (const work of [() => storage.get('key'), () => storage.put('key', bytes('x')), () => storage.putIfAbsent('key', bytes('x'))]) {
-        const error = await work().catch((caught: unknown) => caught)
-        expect(MillraceError.is(error)).toBe(true)
-        const chain: string[] = []
-        for (let one = error as Error | undefined; one !== undefined; one = one.cause as Error | undefined)
-          chain.push(`${one.stack} ${JSON.stringify(one)} ${one.message}`)
-        for (const secret of Object.values(secrets)) expect(chain.join('\n')).not.toContain(secret)
-      }
-    }
-  })
-})

@@ -1,0 +1,87 @@
+import type { Clock } from '../../core/clock.ts'
+import { mapConcurrently } from '../../core/concurrency.ts'
+import { createIdentifierSource } from '../../core/identifiers.ts'
+import type { Random } from '../../core/random.ts'
+import { isDigest } from '../../model/blob-reference.ts'
+import type { StorageAdapter } from '../../storage/adapter.ts'
+import { BlobWriter } from '../../storage/blob-writer.ts'
+
+const folder = 'imports'
+const writesAtOnce = 8
+/** What an import that died has staged is kept for so long; a living one has to register a file within that time of reading it. */
+const keptForMs = 7 * 86_400_000
+
+interface Options {
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Files of one import between the moment when each is read and the moment when a version names it, safe from collectors: for each there is an object
+ * `imports/<import>/<digest>`, which {@link stagedBlobs} tells collectors of. That it is there is all that it says.
+ */
+export class ImportStaging {
+  readonly storage: StorageAdapter
+  readonly #folder: string
+  readonly #writer: BlobWriter
+  readonly #keys: string[] = []
+
+  private constructor(storage: StorageAdapter, id: string, writer: BlobWriter) {
+    this.storage = storage
+    this.#folder = `${folder}/${id}`
+    this.#writer = writer
+  }
+
+  static async begin(
+    storage: StorageAdapter,
+    options: { readonly clock: Clock; readonly random: Random } & Options,
+  ): Promise<ImportStaging> {
+    const { signal, ...source } = options
+    return new ImportStaging(
+      storage,
+      createIdentifierSource(source)(),
+      await BlobWriter.begin(storage, signal === undefined ? {} : { signal }),
+    )
+  }
+
+  /** Stores a file; it is there until {@link ImportStaging.end}, whatever is collected meanwhile. */
+  async put(bytes: Uint8Array, options: Options): Promise<void> {
+    const digest = await this.#writer.put(bytes, options)
+    const key = `${this.#folder}/${digest}`
+    this.#keys.push(key)
+    const content = JSON.stringify({ format: 'millrace-import', formatVersion: 1, minReaderVersion: 1 })
+    await this.storage.put(key, new TextEncoder().encode(content), options)
+    await this.#writer.confirm([digest], async () => bytes, options)
+  }
+
+  /** What no version names may be collected from now on. Never rejects: what cannot be taken away is forgotten by itself after a week. */
+  async end(): Promise<void> {
+    await mapConcurrently(this.#keys, writesAtOnce, (key) => this.storage.delete(key)).catch(() => {})
+  }
+}
+
+/** The blobs that imports under way need. An age that is not known is no age. */
+export async function* stagedBlobs(
+  storage: StorageAdapter,
+  options: { readonly clock: Clock } & Options,
+): AsyncGenerator<string, void, undefined> {
+  for await (const { digest, isDead } of staged(storage, options)) if (!isDead) yield digest
+}
+
+/** Takes away what imports left that died long ago. */
+export async function forgetDeadImports(storage: StorageAdapter, options: { readonly clock: Clock } & Options): Promise<void> {
+  const dead: string[] = []
+  for await (const { key, isDead } of staged(storage, options)) if (isDead) dead.push(key)
+  const io = options.signal === undefined ? {} : { signal: options.signal }
+  await mapConcurrently(dead, writesAtOnce, (key) => storage.delete(key, io), options.signal)
+}
+
+async function* staged(
+  storage: StorageAdapter,
+  { clock, signal }: { readonly clock: Clock } & Options,
+): AsyncGenerator<{ readonly key: string; readonly digest: string; readonly isDead: boolean }, void, undefined> {
+  const now = clock.now()
+  for await (const { key, modifiedAt } of storage.list(folder, signal === undefined ? {} : { signal })) {
+    const digest = key.split('/')[2]
+    if (isDigest(digest)) yield { key, digest, isDead: now - modifiedAt > keptForMs }
+  }
+}
