@@ -13,7 +13,7 @@ const entries = [
     path: 'dist/index.js',
     import: '*',
     ignore: ['apache-arrow'],
-    limit: '48 kB',
+    limit: '49 kB',
   },
   {
     name: 'deploy: serve a model without tfjs',
@@ -38,13 +38,13 @@ const entries = [
     path: 'dist/storage/s3.js',
     import: '*',
     ignore: ['aws4fetch'],
-    limit: '12 kB',
+    limit: '13 kB',
   },
   {
     name: 'registry/mlflow',
     path: 'dist/registry/mlflow.js',
     import: '*',
-    limit: '20 kB',
+    limit: '22 kB',
   },
   {
     name: 'tfjs: our part',

@@ -338,10 +338,9 @@ describe('listRuns from the newest', () => {
   it('holds a bounded number of ids at a time', async () => {
     const storage = new MemoryStorage()
     await pipeline.run({ storage, id: 'run' })
-    const entry = (await storage.get('runs/run/journal/0000000000000000'))?.bytes as Uint8Array
-    await storage.delete('runs/run/record')
+    const summary = (await storage.get('runs/run/record'))?.bytes as Uint8Array
     const ids = Array.from({ length: 25_000 }, (_, index) => `n${String(index).padStart(6, '0')}`)
-    for (const id of ids) await storage.put(`runs/${id}/journal/0000000000000000`, entry)
+    for (const id of ids) await storage.put(`runs/${id}/record`, summary)
     let count = 0
     const order = 'newest-first'
     for await (const { pipeline: of } of listRuns(storage, { order, after: 'run' })) if (of === 'p') count++
