@@ -66,13 +66,7 @@ export class Registrations {
     const { entry, existing } = await this.#changes.append<RegisterEntry>(name, decide, io)
     if (existing !== undefined) return await this.#again(name, existing, modelPackage, writer, io)
     const made = asRegister(entry) as RegisterEntry
-    try {
-      await this.#confirm(name, made, modelPackage, writer, io)
-    } catch (cause) {
-      // The version is made: no fault may say that nothing was done.
-      if (isAbortOf(io.signal, cause)) throw cause
-      throw outcomeUnknown(this.#reader.logOf(name).log.keyOf(made.generation), cause)
-    }
+    await this.#confirm(name, made, modelPackage, writer, io)
     this.#logger?.info('model registered', { model: name, version: made.state.lastVersion, manifestDigest: made.operation.manifestDigest })
     return await this.#reader.recordOf(name, made, noNotes, io)
   }
@@ -128,7 +122,20 @@ export class Registrations {
     return await this.#reader.versionOf(name, made, io)
   }
 
+  /**
+   * The version is in the log, so no fault may say that nothing was done; and one that was found there, whose blobs were collected while its writer is still at
+   * work on them (or died), is not to be relied on yet.
+   */
   async #confirm(name: string, made: RegisterEntry, modelPackage: ModelPackage, writer: BlobWriter, io: SignalOption): Promise<void> {
+    try {
+      await this.#confirmBlobs(name, made, modelPackage, writer, io)
+    } catch (cause) {
+      if (isAbortOf(io.signal, cause)) throw cause
+      throw outcomeUnknown(this.#reader.logOf(name).log.keyOf(made.generation), cause)
+    }
+  }
+
+  async #confirmBlobs(name: string, made: RegisterEntry, modelPackage: ModelPackage, writer: BlobWriter, io: SignalOption): Promise<void> {
     const { storage } = this.#reader.shared
     const { manifestDigest } = made.operation
     const isOurs = manifestDigest === modelPackage.manifestDigest

@@ -74,7 +74,8 @@ describe('a storage that could not be reached', () => {
     await memory.put('a', theirs)
     expect(await outcomeOf(storage.putIfAbsent('a', ours))).toBe('STORAGE_CONFLICT')
     expect(await outcomeOf(storage.putIfAbsent('../a', ours))).toBe('STORAGE_INVALID_KEY')
-    expect(methods()).toEqual(['putIfAbsent', 'putIfAbsent'])
+    // What is no key never gets as far as the storage.
+    expect(methods()).toEqual(['putIfAbsent'])
   })
 })
 
