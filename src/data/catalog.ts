@@ -135,7 +135,7 @@ export class Catalog {
         ? undefined
         : await log.entry(number, signal)
     if (entry !== undefined) return versionOf(name, entry)
-    const asked = which === undefined ? name : `${name}@${which}`
+    const asked = which === undefined ? name : `${name}@${typeof which === 'string' ? which : receivedText(which)}`
     const tags = Object.keys(head?.state.tags ?? {})
     throw new MillraceError('DATASET_NOT_FOUND', {
       message: `Expected a data version "${asked}". Received ${head === undefined ? 'no version of that name' : `versions 1 to ${head.generation} and the tags ${tags.join(', ') || '(none)'}`}.`,

@@ -37,7 +37,7 @@ export async function findRun(
 export function runNotFound(storage: StorageAdapter, runId: unknown): MillraceError<'RUN_NOT_FOUND'> {
   return new MillraceError('RUN_NOT_FOUND', {
     message: `Expected a run in storage "${storage.name}". Received ${receivedText(runId)}, which has no journal there.`,
-    details: { runId: String(runId) },
+    details: { runId: typeof runId === 'string' ? runId : receivedText(runId) },
   })
 }
 

@@ -25,7 +25,8 @@ beforeAll(async () => {
 })
 afterAll(() => rm(parent, { recursive: true, force: true }))
 
-const numRuns = size(300, 10_000)
+// Divisible by all that it is divided by: fast-check does not come to the end of a part of a run.
+const numRuns = size(300, 9000)
 const anything = fc.oneof({ weight: 5, arbitrary: hostileText }, { weight: 1, arbitrary: notText }, { weight: 2, arbitrary: goodKey })
 const bytes = new Uint8Array([1, 2, 3])
 
