@@ -105,6 +105,8 @@ function writeDocuments() {
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'README.md'), readme())
   if (!isSmall) writeFileSync(join(folder, 'last-run.md'), lastRun())
+  // As the check of style wants them.
+  spawnSync(join(root, 'node_modules', '.bin', 'biome'), ['format', '--write', folder], { cwd: root, stdio: 'ignore' })
 }
 
 function readme() {
