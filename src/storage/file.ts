@@ -25,9 +25,9 @@ import { createSegmentFile } from './file/create-segment.ts'
 import { DirectorySync } from './file/directory-sync.ts'
 import { faultOf, isSystemError } from './file/file-faults.ts'
 import type { FileSystem } from './file/file-system.ts'
-import { nodeFileSystem } from './file/file-system.ts'
 import { Folders, makeRoot } from './file/folders.ts'
 import { listObjects } from './file/list-objects.ts'
+import { nodeFileSystem } from './file/node-file-system.ts'
 import { ObjectChanges } from './file/object-changes.ts'
 import { readObject } from './file/read-object.ts'
 import { FileSegmentWriter } from './file/segment-writer.ts'
@@ -93,7 +93,7 @@ export class FileStorage implements StorageAdapter, SegmentStore {
     const directorySync = new DirectorySync(files, options.durability !== 'process' && process.platform !== 'win32')
     try {
       const path = await makeRoot(resolve(root), files, directorySync)
-      await sweepTemporaries(path, files, options.sweepAfterMs ?? 60_000)
+      await sweepTemporaries(path, files, directorySync, options.sweepAfterMs ?? 60_000)
       return new FileStorage(path, directorySync, options)
     } catch (error) {
       throw faultOf(error, '', `file:${root}`)

@@ -17,7 +17,7 @@ import {
   storageConformance,
 } from 'millrace/testing'
 import { afterAll, beforeAll, describe, test } from 'vitest'
-import { nodeFileSystem } from '../../src/storage/file/file-system.ts'
+import { nodeFileSystem } from '../../src/storage/file/node-file-system.ts'
 
 type Store = StorageAdapter & SegmentStore
 

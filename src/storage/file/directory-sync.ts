@@ -1,9 +1,17 @@
-import type { FileSystem } from './file-system.ts'
+import type { FileSystem, OpenFile } from './file-system.ts'
 import { openFlags } from './file-system.ts'
 
 interface Pending {
   readonly started: Promise<void>
   next: Promise<void> | undefined
+}
+
+/** A directory that was opened ahead of its sync. */
+export interface PreparedSync {
+  /** As {@link DirectorySync.sync}. */
+  sync(): Promise<void>
+  /** For one that is not synced after all; else it changes nothing. */
+  release(): void
 }
 
 /**
@@ -22,15 +30,37 @@ export class DirectorySync {
 
   /** Every change that was made in the directory before the call is durable when it resolves. */
   sync(path: string): Promise<void> {
+    return this.#sync(path, () => this.#files.open(path, openFlags.directory))
+  }
+
+  /**
+   * Opens the directory now, so that a write need not wait for that between its last step and the sync. It must stay what the path names until then, as it does while
+   * a file of the caller's is in it.
+   */
+  async prepare(path: string): Promise<PreparedSync> {
+    // Most probably the sync will be shared.
+    if (!this.#enabled || this.#pending.has(path)) return { sync: () => this.sync(path), release: () => {} }
+    let file: OpenFile | undefined = await this.#files.open(path, openFlags.directory)
+    const take = (): OpenFile | undefined => {
+      const taken = file
+      file = undefined
+      return taken
+    }
+    const release = (): void => closeInBackground(take())
+    const open = async (): Promise<OpenFile> => take() ?? (await this.#files.open(path, openFlags.directory))
+    return { sync: () => this.#sync(path, open).finally(release), release }
+  }
+
+  #sync(path: string, open: () => Promise<OpenFile>): Promise<void> {
     const pending = this.#pending.get(path)
-    if (pending === undefined) return this.#start(path)
+    if (pending === undefined) return this.#start(path, open)
     // Whether the one under way began before or after our change, nobody knows; the one after it surely begins later.
-    pending.next ??= pending.started.catch(() => {}).then(() => this.#start(path))
+    pending.next ??= pending.started.catch(() => {}).then(() => this.#start(path, open))
     return pending.next
   }
 
-  #start(path: string): Promise<void> {
-    const started = this.#fsync(path)
+  #start(path: string, open: () => Promise<OpenFile>): Promise<void> {
+    const started = this.#fsync(open)
     const pending: Pending = { started, next: undefined }
     this.#pending.set(path, pending)
     const end = (): void => {
@@ -40,14 +70,18 @@ export class DirectorySync {
     return started
   }
 
-  async #fsync(path: string): Promise<void> {
+  async #fsync(open: () => Promise<OpenFile>): Promise<void> {
     if (!this.#enabled) return
-    const handle = await this.#files.open(path, openFlags.directory)
+    const file = await open()
     try {
-      await handle.sync()
+      await file.sync()
     } finally {
-      // Nothing depends on it.
-      handle.close().catch(() => {})
+      closeInBackground(file)
     }
   }
+}
+
+/** Nothing depends on it. */
+function closeInBackground(file: OpenFile | undefined): void {
+  file?.close().catch(() => {})
 }

@@ -1,5 +1,4 @@
 import { constants } from 'node:fs'
-import { link, lstat, mkdir, open, readdir, realpath, rename, rmdir, unlink } from 'node:fs/promises'
 
 /** What `FileStorage` asks of a file system, so that a test can fail any one operation. Faults are errors with a `code`, as in Node. */
 export interface FileSystem {
@@ -46,19 +45,4 @@ export const openFlags: { readonly read: number; readonly create: number; readon
   read: constants.O_RDONLY | guarded,
   create: constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL,
   directory: constants.O_RDONLY,
-}
-
-/** The platform's file system. */
-export const nodeFileSystem: FileSystem = {
-  open: (path, flags, mode) => open(path, flags, mode),
-  link,
-  rename,
-  unlink,
-  mkdir: async (path, mode) => {
-    await mkdir(path, { mode })
-  },
-  rmdir: (path) => rmdir(path),
-  readdir: (path) => readdir(path, { withFileTypes: true }),
-  lstat: (path) => lstat(path),
-  realpath: (path) => realpath(path),
 }

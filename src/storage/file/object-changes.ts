@@ -1,7 +1,8 @@
 import { dirname, join } from 'node:path'
 import { throwIfAborted } from '../../core/abort.ts'
 import type { Clock } from '../../core/clock.ts'
-import { conflict, outcomeUnknown } from '../faults.ts'
+import { MillraceError } from '../../core/error.ts'
+import { outcomeUnknown } from '../faults.ts'
 import type { DirectorySync } from './directory-sync.ts'
 import { isAbsent } from './file-faults.ts'
 import type { FileSystem } from './file-system.ts'
@@ -17,7 +18,7 @@ export class ObjectChanges {
   readonly #files: FileSystem
   readonly #folders: Folders
   readonly #directorySync: DirectorySync
-  readonly #sync: boolean
+  readonly #staging: Parameters<typeof stage>[0]
   readonly #publishing: PublishContext
 
   constructor(options: {
@@ -32,20 +33,12 @@ export class ObjectChanges {
     this.#files = files
     this.#folders = folders
     this.#directorySync = directorySync
-    this.#sync = sync
+    this.#staging = { files, directorySync, sync }
     this.#publishing = { files, folders, directorySync, retryRename: (work) => retryRename(work, clock) }
   }
 
   async create(key: string, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
-    const path = this.#folders.pathOf(key)
-    const refuseExisting = async (): Promise<void> => {
-      const kind = await this.#folders.kindOf(path)
-      if (kind !== 'file' && kind !== 'object-folder') return
-      // Cheaper than to stage first. Whoever made it may not have synced its name yet, and a conflict tells that it is there.
-      await this.#syncName(key, dirname(path))
-      throw conflict(key)
-    }
-    await this.#write(key, bytes, signal, publishIfAbsent, refuseExisting)
+    await this.#write(key, bytes, signal, publishIfAbsent)
   }
 
   async replace(key: string, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
@@ -75,20 +68,20 @@ export class ObjectChanges {
     bytes: Uint8Array,
     signal: AbortSignal | undefined,
     publish: (context: PublishContext, temporary: string, key: string) => Promise<void>,
-    mayWrite: () => Promise<void> = async () => {},
   ): Promise<void> {
-    const temporary = await this.#folders.inPlace(key, async (folder, checked) => {
-      const mayStay = Promise.all([checked, mayWrite()])
-      mayStay.catch(() => {})
-      return await stage(this.#files, folder, bytes, this.#sync, mayStay)
-    })
+    const staged = await this.#folders.inPlace(key, (folder, checked) => stage(this.#staging, folder, bytes, checked))
     try {
       throwIfAborted(signal)
-      await publish(this.#publishing, temporary, key)
-      await this.#syncName(key, dirname(temporary))
+      await publish(this.#publishing, staged.path, key).catch(async (error: unknown) => {
+        // Whoever came first may not have synced his object's name yet, and a conflict tells that it is there.
+        if (MillraceError.is(error, 'STORAGE_CONFLICT')) await isDurable(key, staged.folder.sync())
+        throw error
+      })
+      await isDurable(key, staged.folder.sync())
     } finally {
+      staged.folder.release()
       // Only now: for as long as the temporary is a second name, readers know that the first may not be durable.
-      await removeTemporary(this.#files, temporary)
+      await removeTemporary(this.#files, staged.path)
     }
   }
 
@@ -98,10 +91,14 @@ export class ObjectChanges {
   }
 
   async #syncName(key: string, folder: string): Promise<void> {
-    try {
-      await this.#directorySync.sync(folder)
-    } catch (error) {
-      throw outcomeUnknown(key, error)
-    }
+    await isDurable(key, this.#directorySync.sync(folder))
+  }
+}
+
+async function isDurable(key: string, synced: Promise<void>): Promise<void> {
+  try {
+    await synced
+  } catch (error) {
+    throw outcomeUnknown(key, error)
   }
 }

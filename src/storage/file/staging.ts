@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { DirectorySync, PreparedSync } from './directory-sync.ts'
 import { inputOutputError } from './file-faults.ts'
 import type { FileSystem, OpenFile } from './file-system.ts'
 import { openFlags } from './file-system.ts'
@@ -14,35 +15,48 @@ export async function writeFully(file: OpenFile, bytes: Uint8Array, position: nu
   }
 }
 
+/** A temporary, and its folder opened for the sync that makes its final name durable. */
+export interface Staged {
+  readonly path: string
+  readonly folder: PreparedSync
+}
+
 /**
  * Writes a temporary in the folder, durably when `sync`; nothing is left of it when that fails, or when `mayStay` rejects, which is asked while the bytes are on
  * their way to the disk's cache.
  */
 export async function stage(
-  files: FileSystem,
+  { files, directorySync, sync }: { readonly files: FileSystem; readonly directorySync: DirectorySync; readonly sync: boolean },
   folder: string,
   bytes: Uint8Array,
-  sync: boolean,
   mayStay: Promise<unknown>,
-): Promise<string> {
+): Promise<Staged> {
   const path = join(folder, temporaryName())
   try {
     const file = await files.open(path, openFlags.create, 0o600)
+    // Only now that the temporary is in it: before, another may take the folder's place.
+    const preparing = directorySync.prepare(folder)
+    preparing.catch(() => {})
     try {
       await writeFully(file, bytes, 0)
       await mayStay
       if (sync) await file.sync()
+      const prepared = await preparing
+      const closing = file.close()
+      // After a sync it can tell nothing new, and only Windows minds that a file is open when it gets its name.
+      if (sync && process.platform !== 'win32') closing.catch(() => {})
+      else await closing
+      return { path, folder: prepared }
     } catch (error) {
+      preparing.then(({ release }) => release()).catch(() => {})
       await file.close().catch(() => {})
       throw error
     }
-    await file.close()
   } catch (error) {
     // Also after a failed open, which may have made it.
     await removeTemporary(files, path)
     throw error
   }
-  return path
 }
 
 /** Removes a temporary, file or folder. Whether that works changes nothing for the caller: what is left is swept when the store is opened. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
+import type { DirectorySync } from './directory-sync.ts'
 import { codeOf, isAbsent } from './file-faults.ts'
-import type { DirectoryEntry, FileSystem } from './file-system.ts'
+import type { DirectoryEntry, FileStatus, FileSystem } from './file-system.ts'
 import { openFlags } from './file-system.ts'
 import { isListed, temporaryName, temporaryOwner } from './layout.ts'
 import { removeTemporary } from './staging.ts'
@@ -13,7 +14,7 @@ const abandonedAfterMs = 24 * 3_600_000
  * grace; should a temporary be swept under a writer that slept for longer, that write fails and nothing else happens. Ages are measured by the
  * file system's own clock, through a file made now.
  */
-export async function sweepTemporaries(root: string, files: FileSystem, graceMs: number): Promise<void> {
+export async function sweepTemporaries(root: string, files: FileSystem, directorySync: DirectorySync, graceMs: number): Promise<void> {
   const now = await fileSystemTime(root, files)
   const folders = [root]
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
@@ -21,8 +22,12 @@ export async function sweepTemporaries(root: string, files: FileSystem, graceMs:
       const path = join(folder, entry.name)
       const owner = temporaryOwner(entry.name)
       if (owner !== undefined) {
-        const age = await ageOf(path, files, now)
-        if (age !== undefined && age > graceMs && (age > abandonedAfterMs || isDead(owner, age))) await removeTemporary(files, path)
+        const found = await statusOf(path, files)
+        const age = found === undefined ? 0 : now - found.mtimeMs
+        if (found === undefined || age <= graceMs || (age <= abandonedAfterMs && !isDead(owner, age))) continue
+        // It is what tells readers that an object's name may not be durable: with it that doubt goes, so the name must be.
+        if (found.nlink > 1) await directorySync.sync(folder)
+        await removeTemporary(files, path)
       } else if (entry.isDirectory() && isListed(entry.name)) {
         folders.push(path)
       }
@@ -51,9 +56,9 @@ async function fileSystemTime(root: string, files: FileSystem): Promise<number> 
   }
 }
 
-async function ageOf(path: string, files: FileSystem, now: number): Promise<number | undefined> {
+async function statusOf(path: string, files: FileSystem): Promise<FileStatus | undefined> {
   try {
-    return now - (await files.lstat(path)).mtimeMs
+    return await files.lstat(path)
   } catch {
     return undefined
   }

@@ -1,7 +1,7 @@
 // A writer that stops between writing its temporary and naming it: `stopped-writer.ts <root> <key>`. It tells the temporary's path, and goes on when told to.
 import { once } from 'node:events'
 import { relative } from 'node:path'
-import { nodeFileSystem } from '../../../src/storage/file/file-system.ts'
+import { nodeFileSystem } from '../../../src/storage/file/node-file-system.ts'
 import { FileStorage } from '../../../src/storage/file.ts'
 
 const [root = '', key = ''] = process.argv.slice(2)

@@ -1,4 +1,4 @@
-import { nodeFileSystem } from '../../../src/storage/file/file-system.ts'
+import { nodeFileSystem } from '../../../src/storage/file/node-file-system.ts'
 import type { FileSystem, OpenFile } from '../../../src/storage/file.ts'
 
 export interface FileOperation {

@@ -1,5 +1,5 @@
 import type { FileSystem, OpenFile } from 'millrace/storage/file'
-import { nodeFileSystem } from '../../../src/storage/file/file-system.ts'
+import { nodeFileSystem } from '../../../src/storage/file/node-file-system.ts'
 
 export interface FileFault {
   /** Whether the operation takes effect before it fails, as when a reply is lost on the way. */

@@ -60,17 +60,18 @@ describe('a file store', () => {
     await storage.put('a/other', text('x'))
     faulty.reset()
     await storage.putIfAbsent('a/b', text('x'))
-    const order = ['write', 'sync', 'close', 'link', 'open', 'sync', 'close', 'unlink']
+    // The folder is opened beside the write.
+    const order = ['open', 'write', 'sync', 'close', 'link', 'sync', 'close', 'unlink']
     expect(faulty.operations.filter((operation) => !['lstat', 'realpath'].includes(operation))).toEqual(['open', ...order])
     faulty.reset()
     await storage.put('a/b', text('y'))
     expect(faulty.operations.filter((operation) => !['lstat', 'realpath'].includes(operation)).slice(0, 8)).toEqual([
       'open',
+      'open',
       'write',
       'sync',
       'close',
       'rename',
-      'open',
       'sync',
       'close',
     ])
@@ -170,7 +171,12 @@ describe('a fault of a kind', () => {
     const faulty = new FaultyFiles()
     const storage = await FileStorage.open(freshRoot(), { files: faulty.files })
     await storage.putIfAbsent('a/b', text('x'))
-    faulty.failing = { operation: 'sync', fault: { applied: false, code: 'EIO' } }
+    faulty.reset()
+    expect(await outcomeOf(storage.putIfAbsent('a/b', text('y')))).toBe('STORAGE_CONFLICT')
+    const syncOfFolder = faulty.operations.lastIndexOf('sync') + 1
+    expect(syncOfFolder).toBeGreaterThan(faulty.operations.indexOf('link'))
+    faulty.reset()
+    faulty.failAt = syncOfFolder
     expect(await outcomeOf(storage.putIfAbsent('a/b', text('y')))).toBe('STORAGE_OUTCOME_UNKNOWN')
     faulty.reset()
     expect(await outcomeOf(storage.putIfAbsent('a/b', text('y')))).toBe('STORAGE_CONFLICT')
