@@ -1,9 +1,7 @@
-import { invalidArgument } from '../core/invalid-argument.ts'
-import { receivedText } from '../core/received.ts'
 import { catalogReferences } from '../data/catalog-references.ts'
 import { cacheReferences } from '../pipeline/cache-references.ts'
 import type { BlobReferences, CollectBlobsOptions, CollectedBlobs } from '../storage/blob-references.ts'
-import { collectBlobs } from '../storage/collect-blobs.ts'
+import { assertCollectOptions, collectBlobs } from '../storage/collect-blobs.ts'
 import { forgetDeadImports } from './export/import-staging.ts'
 import { assertObject } from './names.ts'
 import { registryReferences } from './registry-references.ts'
@@ -17,14 +15,12 @@ export interface CollectGarbageOptions extends Pick<CollectBlobsOptions, 'dryRun
 /** Deletes the blobs that nothing in the storage names: no version, no data version in the catalog, nothing in the pipeline's cache, nothing of the host's. */
 export async function collectGarbage(shared: VersionReaderOptions, options: CollectGarbageOptions): Promise<CollectedBlobs> {
   assertObject('options', options)
-  const { dryRun = false, olderThanMs = 0, signal } = options
-  if (typeof dryRun !== 'boolean') throw invalidArgument('dryRun', 'true or false', receivedText(dryRun))
-  if (typeof olderThanMs !== 'number' || !(olderThanMs >= 0))
-    throw invalidArgument('olderThanMs', 'a number of milliseconds, 0 or more', receivedText(olderThanMs))
   const { storage, clock, random } = shared
   const { references: own = [], ...rest } = options
   const references = [registryReferences(storage), catalogReferences(storage), cacheReferences(storage), ...own]
-  const collected = await collectBlobs(storage, { ...rest, references, clock, random })
+  // Before anything is done.
+  assertCollectOptions({ ...rest, references })
+  const { dryRun = false, signal } = options
   if (!dryRun) await forgetDeadImports(storage, { clock, ...(signal === undefined ? {} : { signal }) })
-  return collected
+  return await collectBlobs(storage, { ...rest, references, clock, random })
 }

@@ -24,7 +24,7 @@ export function registryReferences(storage: StorageAdapter): BlobReferences {
     async *references(options): AsyncGenerator<string, void, undefined> {
       const io = signalOf(options)
       // First: an import that ends meanwhile has registered its versions before, and they are read below.
-      yield* stagedBlobs(storage, { ...io, clock: systemClock })
+      yield* stagedBlobs(storage, io)
       const reader = new VersionReader({ storage, clock: systemClock, random: systemRandom })
       for await (const name of listModels(storage, io)) yield* blobsOfModel(reader, name, io)
     },

@@ -3,7 +3,7 @@ import { sha256HexAsync } from '../core/digest.ts'
 import { MillraceError } from '../core/error.ts'
 import type { StorageAdapter } from './adapter.ts'
 import { blobKey, copiesOf, copyKey, firstUnmarkedCopy } from './blob-copies.ts'
-import type { ChunkList } from './chunk-list.ts'
+import type { ChunkList, ReadChunkList } from './chunk-list.ts'
 import { chunkListSignature, decodeChunkList, encodeChunkList, isChunkList } from './chunk-list.ts'
 import { wasEverCollected } from './collection-log.ts'
 import { corrupt } from './faults.ts'
@@ -71,7 +71,7 @@ export async function getBlob(storage: StorageAdapter, digest: string, options: 
     const received = await sha256HexAsync(object.bytes)
     if (received === digest) return object.bytes
     const list = decodeChunkList(object.bytes)
-    if (list === undefined) {
+    if (list?.isIntact !== true) {
       fault ??= corrupt(key, `digest mismatch: ${object.bytes.length} bytes of SHA-256 ${received}`)
       continue
     }
@@ -97,6 +97,7 @@ export async function hasBlob(storage: StorageAdapter, digest: string, options: 
     const list = await listAt(storage, key, digest, options)
     if (list === 'absent') continue
     if (list === undefined) return true
+    if (!list.isIntact) continue
     const there = await mapConcurrently(list.chunks, chunksAtOnce, (chunk) => hasBlob(storage, chunk, options), options.signal)
     if (there.every(Boolean)) return true
   }
@@ -128,7 +129,7 @@ export async function listAt(
   key: string,
   digest: string,
   options: Options,
-): Promise<ChunkList | 'absent' | undefined> {
+): Promise<ReadChunkList | 'absent' | undefined> {
   const object = await storage.get(key, options)
   if (object === undefined) return 'absent'
   return (await sha256HexAsync(object.bytes)) === digest ? undefined : decodeChunkList(object.bytes)

@@ -1,11 +1,17 @@
 import { MillraceError } from '../core/error.ts'
 import { canonicalJson } from '../core/json.ts'
+import { crc32 } from './crc32.ts'
 
 /** What is stored in place of a large blob: its size and the SHA-256 names of its chunks in order; all but the last have `chunkBytes`. */
 export interface ChunkList {
   readonly sizeBytes: number
   readonly chunkBytes: number
   readonly chunks: readonly string[]
+}
+
+/** A list as it was read. One that is not intact was damaged: what it names may not be what was written, and still is not to be lost. */
+export interface ReadChunkList extends ChunkList {
+  readonly isIntact: boolean
 }
 
 /** With what the bytes of a list begin. */
@@ -18,7 +24,7 @@ const maxDigits = 16
 const digestPattern = /^[0-9a-f]{64}$/
 
 export function encodeChunkList(list: ChunkList): Uint8Array {
-  const stored = { format: 'millrace-chunks', formatVersion, minReaderVersion: 1, ...list }
+  const stored = { format: 'millrace-chunks', formatVersion, minReaderVersion: 1, checksum: checksumOf(list), ...list }
   return new TextEncoder().encode(`${chunkListSignature}${canonicalJson(stored)}`)
 }
 
@@ -50,11 +56,11 @@ export function isChunkList(bytes: Uint8Array): boolean {
 }
 
 /** The list, or undefined for whatever else the bytes may be. @throws {@link MillraceError} `FORMAT_UNSUPPORTED` for a list of a newer library. */
-export function decodeChunkList(bytes: Uint8Array): ChunkList | undefined {
+export function decodeChunkList(bytes: Uint8Array): ReadChunkList | undefined {
   if (!isChunkList(bytes)) return undefined
   const stored = parse(bytes.subarray(chunkListSignature.length))
   if (stored === undefined) return undefined
-  const { minReaderVersion, sizeBytes, chunkBytes, chunks } = stored
+  const { minReaderVersion, checksum, sizeBytes, chunkBytes, chunks } = stored
   if (typeof minReaderVersion === 'number' && minReaderVersion > formatVersion) {
     throw new MillraceError('FORMAT_UNSUPPORTED', {
       message: `Expected a list of chunks of version ${formatVersion}. Received one for version ${minReaderVersion} and later.`,
@@ -66,7 +72,14 @@ export function decodeChunkList(bytes: Uint8Array): ChunkList | undefined {
   const digests = chunks.filter((digest): digest is string => typeof digest === 'string' && digestPattern.test(digest))
   // So a damaged size cannot ask for more memory than the list's own length accounts for.
   if (digests.length !== chunks.length || digests.length !== Math.ceil(sizeBytes / chunkBytes)) return undefined
-  return { sizeBytes, chunkBytes, chunks: digests }
+  const list = { sizeBytes, chunkBytes, chunks: digests }
+  return { ...list, isIntact: checksum === checksumOf(list) }
+}
+
+/** CRC-32, as eight hexadecimal digits. It tells a name with a flipped bit from a chunk that is gone. */
+function checksumOf({ sizeBytes, chunkBytes, chunks }: ChunkList): string {
+  const content = canonicalJson({ sizeBytes, chunkBytes, chunks: [...chunks] })
+  return crc32(new TextEncoder().encode(content)).toString(16).padStart(8, '0')
 }
 
 function isCount(value: unknown): value is number {

@@ -1,6 +1,7 @@
 import { systemClock } from '../core/clock.ts'
 import { mapConcurrently } from '../core/concurrency.ts'
-import { MillraceError } from '../core/error.ts'
+import { invalidArgument } from '../core/invalid-argument.ts'
+import { receivedText } from '../core/received.ts'
 import type { StorageAdapter } from './adapter.ts'
 import { copyKey } from './blob-copies.ts'
 import type { BlobTotal, CollectBlobsOptions, CollectedBlobs } from './blob-references.ts'
@@ -31,9 +32,9 @@ const dayMs = 86_400_000
  * young.blobs // 1
  */
 export async function collectBlobs(storage: StorageAdapter, options: CollectBlobsOptions): Promise<CollectedBlobs> {
+  assertCollectOptions(options)
   const { references, olderThanMs = dayMs, dryRun = false, clock = systemClock } = options
   const signal = options.signal === undefined ? {} : { signal: options.signal }
-  assertOptions(options, olderThanMs)
   const log = collectionLog(storage, options)
   const now = dryRun ? clock.now() : await storageTime(storage, clock, signal)
   const found = new Total()
@@ -91,14 +92,12 @@ class Total {
   }
 }
 
-function assertOptions(options: CollectBlobsOptions, olderThanMs: number): void {
-  if (options.references.length === 0) throw invalid('references', 'at least one source', 'none')
-  if (!(olderThanMs >= 0)) throw invalid('olderThanMs', 'a number of milliseconds, 0 or more', String(olderThanMs))
-}
-
-function invalid(argument: string, expected: string, received: string): MillraceError<'ARGUMENT_INVALID'> {
-  return new MillraceError('ARGUMENT_INVALID', {
-    message: `Expected ${argument} to be ${expected}. Received ${received}.`,
-    details: { argument, expected, received },
-  })
+/** @throws {@link MillraceError} `ARGUMENT_INVALID`. */
+export function assertCollectOptions({ references, dryRun, olderThanMs }: CollectBlobsOptions): void {
+  if (!Array.isArray(references) || references.length === 0)
+    throw invalidArgument('references', 'at least one source', receivedText(references))
+  // A text that is meant to be true or false would be true.
+  if (dryRun !== undefined && typeof dryRun !== 'boolean') throw invalidArgument('dryRun', 'true or false', receivedText(dryRun))
+  if (olderThanMs !== undefined && !(typeof olderThanMs === 'number' && olderThanMs >= 0))
+    throw invalidArgument('olderThanMs', 'a number of milliseconds, 0 or more', receivedText(olderThanMs))
 }

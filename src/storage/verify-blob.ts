@@ -40,7 +40,7 @@ export async function examineCopy(
   const sound = { condition: 'intact', corruptChunks: [] } as const
   if ((await sha256HexAsync(object.bytes)) === digest) return sound
   const list = decodeChunkList(object.bytes)
-  if (list === undefined) return { condition: 'corrupt', corruptChunks: [] }
+  if (list?.isIntact !== true) return { condition: 'corrupt', corruptChunks: [] }
   const whole = new Sha256()
   const corruptChunks = new Set<string>()
   let isMissing = false

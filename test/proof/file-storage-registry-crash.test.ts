@@ -1,4 +1,8 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { FileSystem } from 'millrace/storage/file'
 import { expect, test } from 'vitest'
+import type { Random } from '../../src/core/random.ts'
+import { createRandom } from '../../src/core/random.ts'
 import { openRegistry, RegistryHistory } from './support/crash-registry.ts'
 import { killedBefore } from './support/crash-store.ts'
 import { enumerateCrashes, noneYet } from './support/enumerate-crashes.ts'
@@ -58,3 +62,37 @@ test(`${row3} in what a second writer was told after the first, with the same pa
   expect(result.violations).toBe(0)
   expect(result.states).toBeGreaterThan(size(50, 3000))
 })
+
+test(`${row3} in what two writers do at once, with packages of their own, one in common, and one alias`, async ({ annotate }) => {
+  const result = noneYet()
+  for (let seed = 1; seed <= size(2, 12); seed++) {
+    const files = new ModelledFiles()
+    const history = new RegistryHistory(files)
+    const writers = [1, 2].map((writer) => openRegistry(files, inUnevenSteps(files, createRandom(seed * 10 + writer))))
+    await Promise.all(
+      writers.map(async (opening, writer) => {
+        const registry = await opening
+        for (const name of [`own-${writer}`, 'common']) await history.setAlias(registry, await history.register(registry, name))
+      }),
+    )
+    await enumerateCrashes({
+      files,
+      from: 0,
+      limit: size(4, 64),
+      into: result,
+      observe: (found) => history.observe(found),
+      judge: (found, steps) => history.judge(found, steps),
+    })
+  }
+  await annotate(`${result.states} states, ${result.trees} trees`)
+  expect(result.messages).toEqual([])
+  expect(result.violations).toBe(0)
+  expect(result.states).toBeGreaterThan(size(300, 10_000))
+})
+
+/** Each operation waits for a few turns of the event loop first, so that of two writers now one is ahead and now the other. */
+function inUnevenSteps(files: ModelledFiles, random: Random): FileSystem {
+  return files.filesFor(async () => {
+    for (let turn = Math.floor(random.next() * 4); turn > 0; turn--) await nextTurn()
+  })
+}

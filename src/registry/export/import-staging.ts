@@ -5,6 +5,7 @@ import type { Random } from '../../core/random.ts'
 import { isDigest } from '../../model/blob-reference.ts'
 import type { StorageAdapter } from '../../storage/adapter.ts'
 import { BlobWriter } from '../../storage/blob-writer.ts'
+import { storageTime } from '../../storage/storage-time.ts'
 
 const folder = 'imports'
 const writesAtOnce = 8
@@ -59,29 +60,30 @@ export class ImportStaging {
   }
 }
 
-/** The blobs that imports under way need. An age that is not known is no age. */
-export async function* stagedBlobs(
-  storage: StorageAdapter,
-  options: { readonly clock: Clock } & Options,
-): AsyncGenerator<string, void, undefined> {
-  for await (const { digest, isDead } of staged(storage, options)) if (!isDead) yield digest
+/** The blobs that imports under way need. */
+export async function* stagedBlobs(storage: StorageAdapter, options: Options): AsyncGenerator<string, void, undefined> {
+  for await (const { digest } of staged(storage, options)) yield digest
 }
 
-/** Takes away what imports left that died long ago. */
+/** Takes away what imports left that died long ago, by the storage's own clock. */
 export async function forgetDeadImports(storage: StorageAdapter, options: { readonly clock: Clock } & Options): Promise<void> {
+  const { clock, ...io } = options
   const dead: string[] = []
-  for await (const { key, isDead } of staged(storage, options)) if (isDead) dead.push(key)
-  const io = options.signal === undefined ? {} : { signal: options.signal }
-  await mapConcurrently(dead, writesAtOnce, (key) => storage.delete(key, io), options.signal)
+  let now: number | undefined
+  for await (const { key, modifiedAt } of staged(storage, io)) {
+    now ??= await storageTime(storage, clock, io)
+    // An age that is not known is no age.
+    if (now - modifiedAt > keptForMs) dead.push(key)
+  }
+  await mapConcurrently(dead, writesAtOnce, (key) => storage.delete(key, io), io.signal)
 }
 
 async function* staged(
   storage: StorageAdapter,
-  { clock, signal }: { readonly clock: Clock } & Options,
-): AsyncGenerator<{ readonly key: string; readonly digest: string; readonly isDead: boolean }, void, undefined> {
-  const now = clock.now()
-  for await (const { key, modifiedAt } of storage.list(folder, signal === undefined ? {} : { signal })) {
+  options: Options,
+): AsyncGenerator<{ readonly key: string; readonly digest: string; readonly modifiedAt: number }, void, undefined> {
+  for await (const { key, modifiedAt } of storage.list(folder, options)) {
     const digest = key.split('/')[2]
-    if (isDigest(digest)) yield { key, digest, isDead: now - modifiedAt > keptForMs }
+    if (isDigest(digest)) yield { key, digest, modifiedAt }
   }
 }

@@ -41,7 +41,12 @@ const fromBase64 = (base64: string): Uint8Array => new Uint8Array(Buffer.from(ba
 
 describe('what version 1 stored', () => {
   test('is a list of the chunks of a large blob', () => {
-    expect(decodeChunkList(read('storage-chunk-list.bin'))).toEqual({ sizeBytes: 10, chunkBytes: 8, chunks: [abcDigest, abcDigest] })
+    expect(decodeChunkList(read('storage-chunk-list.bin'))).toEqual({
+      sizeBytes: 10,
+      chunkBytes: 8,
+      chunks: [abcDigest, abcDigest],
+      isIntact: true,
+    })
   })
 
   test('is a marker and a log of collections: a marked copy is not relied on again', async () => {
@@ -177,8 +182,8 @@ describe('what is stored today', () => {
       return `${bytes}${[...bytes.matchAll(/"([A-Za-z0-9+/=]{16,})"/g)].map(([, base64]) => Buffer.from(base64 as string, 'base64').toString('latin1')).join(' ')}`
     })
     const all = stored.join(' ')
-    // A record of predictions says its version in its first byte; an import is there for as long as it is under way.
-    const withoutName = new Set(['millrace-prediction-record', 'millrace-import'])
+    // A record of predictions says its version in its first byte.
+    const withoutName = new Set(['millrace-prediction-record'])
     expect([...formats].filter((format) => !withoutName.has(format) && !all.includes(`"${format}"`))).toEqual([])
     expect(formats.size).toBeGreaterThan(20)
   })

@@ -4,8 +4,10 @@ import { describe, expect, test } from 'vitest'
 import { decodeManifest, digestOfManifest } from '../../../src/model/manifest.ts'
 import { decodeFiles } from '../../../src/registry/export/file-stream.ts'
 import { Registry } from '../../../src/registry/registry.ts'
+import { hasBlob, putBlob } from '../../../src/storage/blobs.ts'
 import { crc32 } from '../../../src/storage/crc32.ts'
 import { MemoryStorage } from '../../../src/storage/memory.ts'
+import { FakeClock } from '../../../src/testing/fake-clock.ts'
 import { samplePackage } from '../../../src/testing/sample-package.ts'
 import { collect } from './registry-fixtures.ts'
 import { formatFiles, storedFormats } from './support/format-model.ts'
@@ -81,6 +83,21 @@ describe('what version 1 stored', () => {
     await registry.importModel(decodeFiles([read('export.bin')]), { aliases: true })
     expect((await registry.load('delay', 2)).manifest).toEqual(samplePackage('second').manifest)
     expect((await registry.alias('delay', 'champion'))?.description).toBe('The first one.')
+  })
+
+  test('is an import under way: what it has staged is not collected, and is once nobody has come back for it in a week', async () => {
+    const clock = new FakeClock()
+    const storage = new MemoryStorage({ clock })
+    const registry = new Registry({ storage, clock })
+    const digest = await putBlob(storage, new TextEncoder().encode('abc'))
+    const stored = JSON.parse(new TextDecoder().decode(read('import-under-way.json'))) as Readonly<Record<string, string>>
+    for (const [key, base64] of Object.entries(stored)) await storage.put(key, new Uint8Array(Buffer.from(base64, 'base64')))
+    await clock.advance(2 * 86_400_000)
+    await registry.collectGarbage({ dryRun: false, olderThanMs: 86_400_000 })
+    expect(await hasBlob(storage, digest)).toBe(true)
+    await clock.advance(6 * 86_400_000)
+    await registry.collectGarbage({ dryRun: false, olderThanMs: 86_400_000 })
+    expect(await hasBlob(storage, digest)).toBe(false)
   })
 
   test('is what is stored today, to the byte: other bytes are another version', async () => {

@@ -152,7 +152,8 @@ describe('collectBlobs', () => {
     await expect(collectBlobs(storage, { references: [broken], clock })).rejects.toThrow('no')
     expect(await codeOf(collectBlobs(storage, { references: [naming('models/churn')], clock }))).toBe('ARGUMENT_INVALID')
     expect(await codeOf(collectBlobs(storage, { references: [], clock }))).toBe('ARGUMENT_INVALID')
-    expect(await codeOf(collectBlobs(storage, { references: [naming()], olderThanMs: Number.NaN, clock }))).toBe('ARGUMENT_INVALID')
+    for (const wrong of [{ olderThanMs: Number.NaN }, { olderThanMs: '5' }, { dryRun: 'false' }, { references: undefined }] as object[])
+      expect(await codeOf(collectBlobs(storage, { references: [naming()], clock, ...wrong }))).toBe('ARGUMENT_INVALID')
     expect(await hasBlob(storage, digests[0] as string)).toBe(true)
     let reads = 0
     const failsTheSecondTime: BlobReferences = {

@@ -117,6 +117,33 @@ describe('a list of chunks', () => {
     expect(await codeOf(getBlob(storage, digest))).toBe('STORAGE_CORRUPT')
   })
 
+  test('that was damaged in any bit is corrupt, not a chunk that is missing; and what it still names is not collected', async () => {
+    const storage = new MemoryStorage()
+    const large = new Uint8Array(chunkBytes + 1)
+    const digest = await putBlob(storage, large)
+    const sound = (await storage.get(blobKey(digest)))?.bytes as Uint8Array
+    const chunks = await blobChunks(storage, digest)
+    const start = text('millrace-chunks\n').length
+    for (let bit = start * 8; bit < sound.length * 8; bit += 3) {
+      const damaged = sound.slice()
+      damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7))
+      await storage.put(blobKey(digest), damaged)
+      // A bit of the version that a reader needs makes it one for a newer reader; a bit of what no reader uses changes nothing.
+      const outcome = await getBlob(storage, digest).catch((error: unknown) => (error as MillraceError).code)
+      if (typeof outcome === 'string') expect(['STORAGE_CORRUPT', 'FORMAT_UNSUPPORTED']).toContain(outcome)
+      else expect(sha256(outcome)).toBe(digest)
+    }
+    const last = sound.slice()
+    const name = new TextDecoder().decode(sound).indexOf(chunks[1] as string)
+    last[name] = (last[name] as number) === 0x30 ? 0x31 : 0x30
+    await storage.put(blobKey(digest), last)
+    expect(await hasBlob(storage, digest)).toBe(false)
+    expect(await blobChunks(storage, digest)).toContain(chunks[0])
+    await storage.put(blobKey(digest), sound)
+    await storage.delete(blobKey(chunks[1] as string))
+    expect(await codeOf(getBlob(storage, digest))).toBe('STORAGE_NOT_FOUND')
+  })
+
   test('of a newer library is unsupported', async () => {
     const storage = new MemoryStorage()
     const digest = sha256(text('x'))

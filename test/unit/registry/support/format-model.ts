@@ -1,6 +1,7 @@
 import { createRandom } from '../../../../src/core/random.ts'
 import { encodeManifest } from '../../../../src/model/manifest.ts'
 import { encodeFiles } from '../../../../src/registry/export/file-stream.ts'
+import { ImportStaging } from '../../../../src/registry/export/import-staging.ts'
 import { Registry } from '../../../../src/registry/registry.ts'
 import { MemoryStorage } from '../../../../src/storage/memory.ts'
 import { FakeClock } from '../../../../src/testing/fake-clock.ts'
@@ -60,5 +61,17 @@ export async function formatFiles(): Promise<ReadonlyMap<string, Uint8Array>> {
   const stream: Uint8Array[] = []
   for await (const piece of encodeFiles(registry.exportModel('delay', { versions: [1, 2] }))) stream.push(piece)
   files.set('registry-export.bin', Buffer.concat(stream))
+  files.set('registry-import-under-way.json', await importUnderWay())
   return files
+}
+
+/** A storage with an import that has staged one file, and has not ended. */
+async function importUnderWay(): Promise<Uint8Array> {
+  const clock = new FakeClock()
+  const storage = new MemoryStorage({ clock })
+  const staging = await ImportStaging.begin(storage, { clock, random: createRandom(1) })
+  await staging.put(new TextEncoder().encode('abc'), {})
+  const content: Record<string, string> = {}
+  for await (const { key } of storage.list('imports')) content[key] = Buffer.from((await storage.get(key))?.bytes ?? []).toString('base64')
+  return new TextEncoder().encode(`${JSON.stringify(content, undefined, 1)}\n`)
 }
