@@ -12,7 +12,7 @@ export type { Json } from './json-value.ts'
  * canonicalJson({ b: 1, a: [true, null] }) // '{"a":[true,null],"b":1}'
  */
 export function canonicalJson(value: unknown): string {
-  return write(value, '$', new Set())
+  return new CanonicalWriter().write(value)
 }
 
 /**
@@ -29,41 +29,78 @@ export function toJson(value: unknown): Json {
 /** What nests deeper was made to exhaust the stack: no value of ours comes near. */
 const maxDepth = 500
 
-function write(value: unknown, path: string, ancestors: Set<object>): string {
-  if (value === null) return 'null'
-  switch (typeof value) {
-    case 'boolean':
-    case 'string':
-      return JSON.stringify(value)
-    case 'number':
-      if (!Number.isFinite(value)) throw notJson(path, String(value))
-      return JSON.stringify(value)
-    case 'object':
-      return writeObject(value, path, ancestors)
-    default:
-      throw notJson(path, typeof value)
+/** What needs no escape in a text of JSON. */
+const plainKey = /^[\w@/.:-]*$/
+
+/** Goes down into one value; where it is, is put into words only when that is no JSON. */
+class CanonicalWriter {
+  readonly #ancestors = new Set<object>()
+  readonly #path: (string | number)[] = []
+
+  write(value: unknown): string {
+    if (value === null) return 'null'
+    switch (typeof value) {
+      case 'boolean':
+      case 'string':
+        return JSON.stringify(value)
+      case 'number':
+        if (!Number.isFinite(value)) throw this.#notJson(String(value))
+        return JSON.stringify(value)
+      case 'object':
+        return this.#writeObject(value)
+      default:
+        throw this.#notJson(typeof value)
+    }
+  }
+
+  #writeObject(value: object): string {
+    if (this.#ancestors.has(value)) throw this.#notJson('a cycle')
+    if (this.#ancestors.size >= maxDepth) throw this.#notJson(`more than ${maxDepth} levels`)
+    this.#ancestors.add(value)
+    const text = Array.isArray(value) ? this.#writeArray(value) : this.#writeRecord(value)
+    this.#ancestors.delete(value)
+    return text
+  }
+
+  #writeArray(value: readonly unknown[]): string {
+    let items = ''
+    for (let index = 0; index < value.length; index++) {
+      this.#path.push(index)
+      items += `${index === 0 ? '' : ','}${this.write(value[index])}`
+      this.#path.pop()
+    }
+    return `[${items}]`
+  }
+
+  #writeRecord(value: object): string {
+    if (!isPlainObject(value)) throw this.#notJson(`an instance of ${value.constructor?.name ?? 'a class'}`)
+    let members = ''
+    for (const key of sortedKeys(value)) {
+      const member = value[key]
+      if (member === undefined) continue
+      this.#path.push(key)
+      members += `${members === '' ? '' : ','}${plainKey.test(key) ? `"${key}"` : JSON.stringify(key)}:${this.write(member)}`
+      this.#path.pop()
+    }
+    return `{${members}}`
+  }
+
+  #notJson(received: string): MillraceError<'VALUE_NOT_JSON'> {
+    const steps = this.#path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`))
+    const whole = `$${steps.join('')}`
+    const path = this.#path.length < maxDepth ? whole : `${whole.slice(0, 80)}...`
+    return new MillraceError('VALUE_NOT_JSON', {
+      message: `Expected a JSON value at ${path}. Received ${received}.`,
+      details: { path, received },
+    })
   }
 }
 
-function writeObject(value: object, path: string, ancestors: Set<object>): string {
-  if (ancestors.has(value)) throw notJson(path, 'a cycle')
-  if (ancestors.size >= maxDepth) throw notJson(`${path.slice(0, 80)}...`, `more than ${maxDepth} levels`)
-  ancestors.add(value)
-  const text = Array.isArray(value)
-    ? `[${Array.from(value, (item, index) => write(item, `${path}[${index}]`, ancestors)).join(',')}]`
-    : writeRecord(value, path, ancestors)
-  ancestors.delete(value)
-  return text
-}
-
-function writeRecord(value: object, path: string, ancestors: Set<object>): string {
-  if (!isPlainObject(value)) throw notJson(path, `an instance of ${value.constructor?.name ?? 'a class'}`)
-  const members: string[] = []
-  for (const key of Object.keys(value).sort()) {
-    const member = value[key]
-    if (member !== undefined) members.push(`${JSON.stringify(key)}:${write(member, `${path}.${key}`, ancestors)}`)
-  }
-  return `{${members.join(',')}}`
+/** Most are sorted already: they were read from what was written here. */
+function sortedKeys(value: object): readonly string[] {
+  const keys = Object.keys(value)
+  for (let index = 1; index < keys.length; index++) if ((keys[index] as string) < (keys[index - 1] as string)) return keys.sort()
+  return keys
 }
 
 /** An object made by a literal or `JSON.parse`, from any realm. */
@@ -71,11 +108,4 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || Object.getPrototypeOf(prototype) === null
-}
-
-function notJson(path: string, received: string): MillraceError<'VALUE_NOT_JSON'> {
-  return new MillraceError('VALUE_NOT_JSON', {
-    message: `Expected a JSON value at ${path}. Received ${received}.`,
-    details: { path, received },
-  })
 }
