@@ -1,5 +1,6 @@
 import type { ListVersionsOptions, ModelVersion, VersionQuery } from '../model/model-registry.ts'
 import type { StorageAdapter } from '../storage/adapter.ts'
+import { foldersBelow } from '../storage/folders-below.ts'
 import { assertName, assertWholeNumber } from './names.ts'
 import { asRegister } from './version-log.ts'
 import { noNotes } from './version-notes.ts'
@@ -38,19 +39,9 @@ export async function* listVersions(
   }
 }
 
-/** The names of all models, sorted as storage sorts them. */
+/** The names of all models, sorted as storage sorts them; a model costs one listing, however long its log is. */
 export async function* listModels(storage: StorageAdapter, options: SignalOption): AsyncGenerator<string, void, undefined> {
-  let after: string | undefined
-  while (true) {
-    let name: string | undefined
-    for await (const { key } of storage.list('models', { ...signalOf(options), ...(after === undefined ? {} : { after }), limit: 1 })) {
-      name = key.split('/')[1]
-    }
-    if (name === undefined) return
-    yield name
-    // Past every key of that model, so that a model costs one listing however long its log is.
-    after = `models/${name}/zz`
-  }
+  yield* foldersBelow(storage, 'models', signalOf(options))
 }
 
 /** Versions of which all holds that the query asks, model by model. */

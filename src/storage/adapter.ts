@@ -77,6 +77,11 @@ export interface StorageAdapter {
   delete(key: string, options?: StorageChangeOptions): Promise<void>
   /** Entries below a prefix of whole segments (`''` for all), sorted by key; `after` is exclusive. */
   list(prefix: string, options?: StorageListOptions): AsyncIterable<StoredEntry>
+  /**
+   * Names of all folders directly below a prefix, sorted as keys are; one that has just been emptied may be among them. For storage in which to step over folders by
+   * `list` with `after` reads all of them each time; where it is absent, that is what is done.
+   */
+  listFolders?(prefix: string, options?: StorageChangeOptions): AsyncIterable<string>
 }
 
 /**

@@ -8,7 +8,8 @@ import { resolve } from 'node:path'
 import { throwIfAborted } from '../core/abort.ts'
 import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
-import { MillraceError } from '../core/error.ts'
+import { invalidArgument } from '../core/invalid-argument.ts'
+import { receivedText } from '../core/received.ts'
 import type {
   SegmentStore,
   SegmentWriter,
@@ -26,7 +27,7 @@ import { DirectorySync } from './file/directory-sync.ts'
 import { faultOf, isSystemError } from './file/file-faults.ts'
 import type { FileSystem } from './file/file-system.ts'
 import { Folders, makeRoot } from './file/folders.ts'
-import { listObjects } from './file/list-objects.ts'
+import { listFolderNames, listObjects } from './file/list-objects.ts'
 import { nodeFileSystem } from './file/node-file-system.ts'
 import { ObjectChanges } from './file/object-changes.ts'
 import { readObject } from './file/read-object.ts'
@@ -40,6 +41,8 @@ export interface FileStorageOptions {
   readonly durability?: 'device' | 'process'
   /** Temporaries of dead writers that are older are removed when the store is opened; default 60,000. */
   readonly sweepAfterMs?: number
+  /** Opening looks for them at most so often, in all folders; default 3,600,000 (an hour), so that it costs the same however much is stored. 0: each time. */
+  readonly sweepEveryMs?: number
   readonly clock?: Clock
   /** For tests that fail operations. */
   readonly files?: FileSystem
@@ -78,22 +81,21 @@ export class FileStorage implements StorageAdapter, SegmentStore {
   /**
    * Opens the folder, which is made when it is missing, and removes what dead writers left half written.
    *
-   * @throws {@link MillraceError} `ARGUMENT_INVALID` for an empty path; `STORAGE_UNAVAILABLE`, `STORAGE_NO_SPACE`.
+   * @throws {@link MillraceError} `ARGUMENT_INVALID` for no path, or an empty one; `STORAGE_UNAVAILABLE`, `STORAGE_NO_SPACE`.
    */
   static async open(root: string, options: FileStorageOptions = {}): Promise<FileStorage> {
-    if (root === '') {
-      // To `resolve` it is the current folder, which nobody means by a variable that is not set.
-      throw new MillraceError('ARGUMENT_INVALID', {
-        message: 'Expected root to be the path of a folder ("." for the current one). Received an empty text.',
-        details: { argument: 'root', expected: 'the path of a folder', received: '' },
-      })
-    }
+    // To `resolve` an empty text is the current folder, which nobody means by a variable that is not set.
+    if (typeof root !== 'string' || root === '')
+      throw invalidArgument('root', 'the path of a folder ("." for the current one)', receivedText(root))
     const files = options.files ?? nodeFileSystem
     // Windows cannot sync a directory.
-    const directorySync = new DirectorySync(files, options.durability !== 'process' && process.platform !== 'win32')
+    const canSync = process.platform !== 'win32'
+    const directorySync = new DirectorySync(files, canSync && options.durability !== 'process')
+    const { sweepAfterMs = 60_000, sweepEveryMs = 3_600_000 } = options
     try {
       const path = await makeRoot(resolve(root), files, directorySync)
-      await sweepTemporaries(path, files, directorySync, options.sweepAfterMs ?? 60_000)
+      // Those who left something may have been promised more than this store promises.
+      await sweepTemporaries(path, files, new DirectorySync(files, canSync), { graceMs: sweepAfterMs, everyMs: sweepEveryMs })
       return new FileStorage(path, directorySync, options)
     } catch (error) {
       throw faultOf(error, '', `file:${root}`)
@@ -135,6 +137,19 @@ export class FileStorage implements StorageAdapter, SegmentStore {
       }
     } catch (error) {
       throw isSystemError(error) ? faultOf(error, prefix, this.name) : error
+    }
+  }
+
+  async *listFolders(prefix: string, options: StorageChangeOptions = {}): AsyncGenerator<string, void, undefined> {
+    assertListArguments(prefix, options)
+    throwIfAborted(options.signal)
+    const names = await this.#guard(prefix, async () => {
+      if (prefix !== '' && !(await this.#folders.exists(`${prefix}/x`))) return []
+      return await listFolderNames(this.#files, this.#folders.pathOf(prefix))
+    })
+    for (const name of names) {
+      throwIfAborted(options.signal)
+      yield name
     }
   }
 

@@ -37,6 +37,7 @@ export function prefixed(storage: StorageAdapter, prefix: string): StorageAdapte
 class PrefixedStorage implements StorageAdapter {
   readonly name: string
   readonly capabilities: StorageCapabilities
+  readonly listFolders?: NonNullable<StorageAdapter['listFolders']>
   readonly #storage: StorageAdapter
   /** With its slash; empty for the whole storage. */
   readonly #start: string
@@ -46,6 +47,8 @@ class PrefixedStorage implements StorageAdapter {
     this.capabilities = storage.capabilities
     this.#storage = storage
     this.#start = prefix === '' ? '' : `${prefix}/`
+    const { listFolders } = storage
+    if (listFolders !== undefined) this.listFolders = (below, options) => listFolders.call(storage, this.#fullPrefix(below), options)
   }
 
   async get(key: string, options: StorageGetOptions = {}): Promise<StoredObject | undefined> {
@@ -71,8 +74,7 @@ class PrefixedStorage implements StorageAdapter {
   async *list(prefix: string, options: StorageListOptions = {}): AsyncGenerator<StoredEntry, void, undefined> {
     assertListArguments(prefix, options)
     const { after, ...others } = options
-    // The folder that the prefix names is what an empty one asks for.
-    const below = prefix === '' ? this.#start.slice(0, -1) : this.#fullKey(prefix)
+    const below = this.#fullPrefix(prefix)
     const behind = after === undefined ? others : { ...others, after: this.#fullKey(after) }
     try {
       for await (const entry of this.#storage.list(below, behind)) yield { ...entry, key: entry.key.slice(this.#start.length) }
@@ -89,6 +91,12 @@ class PrefixedStorage implements StorageAdapter {
     } catch (error) {
       throw this.#relativeFault(error, key)
     }
+  }
+
+  /** The folder that the prefix names is what an empty one asks for. */
+  #fullPrefix(prefix: string): string {
+    assertPrefix(prefix)
+    return prefix === '' ? this.#start.slice(0, -1) : this.#fullKey(prefix)
   }
 
   #fullKey(key: string): string {

@@ -34,12 +34,15 @@ export function readOnly(storage: StorageAdapter): StorageAdapter {
 class ReadOnlyStorage implements StorageAdapter {
   readonly name: string
   readonly capabilities: StorageCapabilities
+  readonly listFolders?: NonNullable<StorageAdapter['listFolders']>
   readonly #storage: StorageAdapter
 
   constructor(storage: StorageAdapter) {
     this.name = `read-only:${storage.name}`
     this.capabilities = storage.capabilities
     this.#storage = storage
+    const { listFolders } = storage
+    if (listFolders !== undefined) this.listFolders = (prefix, options) => listFolders.call(storage, prefix, options)
   }
 
   get(key: string, options: StorageGetOptions = {}): Promise<StoredObject | undefined> {

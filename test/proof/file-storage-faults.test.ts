@@ -6,6 +6,8 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MillraceError } from '../../src/core/error.ts'
+import { Pipeline } from '../../src/pipeline/pipeline.ts'
+import { Stage } from '../../src/pipeline/stage.ts'
 import { Registry } from '../../src/registry/registry.ts'
 import type { SegmentWriter } from '../../src/storage/adapter.ts'
 import { putBlob } from '../../src/storage/blobs.ts'
@@ -34,6 +36,12 @@ const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 const read = async (storage: FileStorage, key: string): Promise<string | undefined> => {
   const object = await storage.get(key)
   return object && new TextDecoder().decode(object.bytes)
+}
+const withoutLinks: FileSystem = {
+  ...nodeFileSystem,
+  link: async () => {
+    throw Object.assign(new Error('EPERM: operation not permitted, link'), { code: 'EPERM' })
+  },
 }
 async function temporariesIn(root: string): Promise<string[]> {
   const names = await readdir(root, { recursive: true })
@@ -81,12 +89,15 @@ describe('each operation of the file system that fails', () => {
           if (outcome === 'done') expect(state, at).toBe(after)
           // A delete or an overwrite that is repeated does no harm; a create that was refused must not be there.
           else if (outcome !== 'STORAGE_OUTCOME_UNKNOWN' && name.startsWith('putIfAbsent')) expect(state, at).toBe(before)
-          expect(await temporariesIn(root), at).toEqual([])
+          // Where the name may not be durable, the temporary stays as the mark of that.
+          const isMarked = name === 'putIfAbsent' && outcome === 'STORAGE_OUTCOME_UNKNOWN'
+          expect((await temporariesIn(root)).length, at).toBe(isMarked ? 1 : 0)
           // It works once the fault is over.
           faulty.reset()
           const again = await outcomeOf(change(storage))
           expect(again, at).toBe(name.startsWith('putIfAbsent') && state === after ? 'STORAGE_CONFLICT' : 'done')
           expect(await read(storage, key), at).toBe(after)
+          expect(await temporariesIn(root), at).toEqual([])
           if (done) break
         }
         const expected = ['done', 'STORAGE_OUTCOME_UNKNOWN', fault.code === 'ENOSPC' ? 'STORAGE_NO_SPACE' : 'STORAGE_UNAVAILABLE']
@@ -474,7 +485,9 @@ describe('a sync that fails', () => {
       () => storage.putIfAbsent('a/put', text('new')),
     ]
     for (const work of all) expect(await outcomeOf(work())).toBe('STORAGE_OUTCOME_UNKNOWN')
-    expect(await temporariesIn(root)).toEqual([])
+    // Of what was made, the mark of a name that may not be durable: whoever reads it would have to sync first.
+    expect(await temporariesIn(root)).toHaveLength(1)
+    expect(await outcomeOf(storage.get('a/made'))).toBe('STORAGE_UNAVAILABLE')
     fails = false
     expect(await Promise.all(all.map((work) => outcomeOf(work())))).toEqual([
       'STORAGE_CONFLICT',
@@ -484,6 +497,56 @@ describe('a sync that fails', () => {
       'STORAGE_CONFLICT',
     ])
     expect(await read(storage, 'a/made')).toBe('new')
+    expect(await temporariesIn(root)).toEqual([])
+  })
+
+  test.each([true, false])(`${row8}: nothing is acknowledged that rests on it, by a registry or a run (hard links: %s)`, async (links) => {
+    let failing = 0
+    const synced: string[] = []
+    const inFolders = withHandles(links ? nodeFileSystem : withoutLinks, (file, isDirectory, path) => {
+      if (!isDirectory) return file
+      return {
+        ...file,
+        sync: async () => {
+          if (failing > 0 && /log$|journal$/.test(path)) {
+            failing--
+            throw Object.assign(new Error('EIO: i/o error, fsync'), { code: 'EIO' })
+          }
+          await file.sync()
+          synced.push(path)
+        },
+      }
+    })
+    const root = freshRoot()
+    const storage = await FileStorage.open(root, { files: inFolders })
+    const registry = new Registry({ storage })
+    await registry.register('churn', packageNamed('first'))
+    const calls = {
+      register: () => registry.register('churn', packageNamed('second'), { idempotencyKey: 'second' }),
+      setAlias: () => registry.setAlias('churn', 'champion', 2),
+      run: () => new Pipeline('p').pipe(new Stage({ name: 'a', version: '1', run: () => 1 })).run({ storage, id: 'r' }),
+    }
+    for (const [name, call] of Object.entries(calls)) {
+      failing = Number.POSITIVE_INFINITY
+      expect(['STORAGE_OUTCOME_UNKNOWN', 'STORAGE_UNAVAILABLE'], name).toContain(await outcomeOf(call()))
+      // It fails once: acknowledged only when a later sync has made it durable.
+      failing = 1
+      synced.length = 0
+      const outcome = await outcomeOf(name === 'run' ? new Pipeline('p').run({ storage, id: 'other' }) : call())
+      if (outcome === 'done')
+        expect(
+          synced.some((path) => /log$|journal$/.test(path)),
+          name,
+        ).toBe(true)
+      failing = 0
+    }
+    const versions: number[] = []
+    for await (const { version } of registry.versions('churn')) versions.push(version)
+    expect(versions).toEqual([1, 2])
+    // The run's entry is in doubt until somebody reads it.
+    if (links) expect(await temporariesIn(root)).toHaveLength(1)
+    for await (const { key } of storage.list('runs/r')) await storage.get(key)
+    expect(await temporariesIn(root)).toEqual([])
   })
 })
 
@@ -508,10 +571,10 @@ describe('temporaries', () => {
       await dead.ended
       expect((await temporariesIn(root)).sort()).toEqual([dead.temporary, live.temporary].sort())
       // Within the grace it may be that of a process on another machine.
-      await FileStorage.open(root, { sweepAfterMs: 600_000 })
+      await FileStorage.open(root, { sweepAfterMs: 600_000, sweepEveryMs: 0 })
       expect((await temporariesIn(root)).length).toBe(2)
       live.child.kill('SIGSTOP')
-      const storage = await FileStorage.open(root, { sweepAfterMs: 0 })
+      const storage = await FileStorage.open(root, { sweepAfterMs: 0, sweepEveryMs: 0 })
       expect(await temporariesIn(root)).toEqual([live.temporary])
       live.child.kill('SIGCONT')
       live.child.stdin.end('go on\n')
@@ -532,7 +595,7 @@ describe('temporaries', () => {
     for (const { child } of dead) child.kill('SIGKILL')
     await Promise.all(dead.map(({ ended }) => ended))
     expect((await temporariesIn(root)).length).toBe(keys.length)
-    const storage = await FileStorage.open(root, { sweepAfterMs: 0 })
+    const storage = await FileStorage.open(root, { sweepAfterMs: 0, sweepEveryMs: 0 })
     expect(await temporariesIn(root)).toEqual([])
     for (const key of keys) await storage.putIfAbsent(key, text('x'))
   })

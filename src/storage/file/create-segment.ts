@@ -6,7 +6,7 @@ import { codeOf } from './file-faults.ts'
 import type { FileSystem, OpenFile } from './file-system.ts'
 import { openFlags } from './file-system.ts'
 import type { Folders } from './folders.ts'
-import { removeTemporary } from './staging.ts'
+import { removeTemporary } from './remove-temporary.ts'
 
 /** Makes an empty file for one writer, and its name durable. It is written in place: a segment is the one object that readers see grow. */
 export async function createSegmentFile(files: FileSystem, folders: Folders, directorySync: DirectorySync, key: string): Promise<OpenFile> {

@@ -1,5 +1,7 @@
+import { dirname } from 'node:path'
 import type { FileSystem, OpenFile } from './file-system.ts'
 import { openFlags } from './file-system.ts'
+import { removeTemporary } from './remove-temporary.ts'
 
 interface Pending {
   readonly started: Promise<void>
@@ -22,6 +24,9 @@ export class DirectorySync {
   readonly #files: FileSystem
   readonly #enabled: boolean
   readonly #pending = new Map<string, Pending>()
+  readonly #prepared = new Set<string>()
+  /** By folder: none unless a sync has failed. */
+  readonly #marks = new Map<string, readonly string[]>()
 
   constructor(files: FileSystem, enabled: boolean) {
     this.#files = files
@@ -35,20 +40,35 @@ export class DirectorySync {
 
   /**
    * Opens the directory now, so that a write need not wait for that between its last step and the sync. It must stay what the path names until then, as it does while
-   * a file of the caller's is in it.
+   * a file of the caller's is in it. One directory is opened ahead once at a time: further writers of it will most probably share a sync.
    */
   async prepare(path: string): Promise<PreparedSync> {
-    // Most probably the sync will be shared.
-    if (!this.#enabled || this.#pending.has(path)) return { sync: () => this.sync(path), release: () => {} }
-    let file: OpenFile | undefined = await this.#files.open(path, openFlags.directory)
+    const unprepared = { sync: () => this.sync(path), release: () => {} }
+    if (!this.#enabled || this.#pending.has(path) || this.#prepared.has(path)) return unprepared
+    this.#prepared.add(path)
+    let file: OpenFile | undefined
+    try {
+      file = await this.#files.open(path, openFlags.directory)
+    } catch {
+      // Only the head start is lost.
+      this.#prepared.delete(path)
+      return unprepared
+    }
     const take = (): OpenFile | undefined => {
       const taken = file
       file = undefined
+      if (taken !== undefined) this.#prepared.delete(path)
       return taken
     }
     const release = (): void => closeInBackground(take())
     const open = async (): Promise<OpenFile> => take() ?? (await this.#files.open(path, openFlags.directory))
     return { sync: () => this.#sync(path, open).finally(release), release }
+  }
+
+  /** A temporary that tells readers of a name that may not be durable: it goes with the next sync of its folder that succeeds, by whomever of this store. */
+  removeOnceSynced(temporary: string): void {
+    const folder = dirname(temporary)
+    this.#marks.set(folder, [...(this.#marks.get(folder) ?? []), temporary])
   }
 
   #sync(path: string, open: () => Promise<OpenFile>): Promise<void> {
@@ -60,7 +80,7 @@ export class DirectorySync {
   }
 
   #start(path: string, open: () => Promise<OpenFile>): Promise<void> {
-    const started = this.#fsync(open)
+    const started = this.#fsync(path, open)
     const pending: Pending = { started, next: undefined }
     this.#pending.set(path, pending)
     const end = (): void => {
@@ -70,14 +90,21 @@ export class DirectorySync {
     return started
   }
 
-  async #fsync(open: () => Promise<OpenFile>): Promise<void> {
+  async #fsync(path: string, open: () => Promise<OpenFile>): Promise<void> {
     if (!this.#enabled) return
     const file = await open()
+    // Those that were there before the sync began.
+    const marks = this.#marks.get(path)
     try {
       await file.sync()
     } finally {
       closeInBackground(file)
     }
+    if (marks === undefined) return
+    const later = (this.#marks.get(path) ?? []).filter((mark) => !marks.includes(mark))
+    if (later.length > 0) this.#marks.set(path, later)
+    else this.#marks.delete(path)
+    for (const mark of marks) await removeTemporary(this.#files, mark)
   }
 }
 

@@ -11,6 +11,9 @@ const folderMode = 0o700
 /** Several folders may be emptied and removed while a write looks for its place. */
 const placeAttempts = 5
 
+/** Of so many folders it is remembered that their names are durable; a sync more is what it costs to forget. */
+const maxDurable = 10_000
+
 /** The folders below the root: made durably, and never followed through a symbolic link. */
 export class Folders {
   readonly #root: string
@@ -39,6 +42,7 @@ export class Folders {
       if (this.#durable.has(folder)) continue
       await this.#makeOne(key, folder)
       await this.#directorySync.sync(dirname(this.pathOf(folder)))
+      if (this.#durable.size >= maxDurable) this.#durable.clear()
       this.#durable.add(folder)
     }
     return dirname(this.pathOf(key))

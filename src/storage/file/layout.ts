@@ -3,6 +3,9 @@ import { isKeySegment } from '../key.ts'
 /** The one file in a folder that is an object itself: how objects are kept where the file system has no hard links. */
 export const objectFileName = '.object'
 
+/** In the root: its time of modification is that of the last sweep. */
+export const sweptFileName = '.swept'
+
 const temporaryPattern = /^\.tmp-(\d{1,10})-[0-9a-f-]{36}$/
 
 /** A name in the destination's own folder, since a rename across file systems is no rename. It is no key, so it is never listed. */

@@ -45,6 +45,15 @@ export async function* listObjects(
   }
 }
 
+/** The folders directly below a folder, in the order of the keys in them. */
+export async function listFolderNames(files: FileSystem, path: string): Promise<readonly string[]> {
+  const folders = (await readDirectory(files, path)).filter((entry) => isListed(entry.name) && entry.isDirectory())
+  return folders
+    .map(({ name }) => `${name}/`)
+    .sort()
+    .map((order) => order.slice(0, -1))
+}
+
 /** What may lie past `after`, in order. */
 async function itemsOf(files: FileSystem, path: string, prefix: string, after: string | undefined): Promise<Item[]> {
   const entries = (await readDirectory(files, path)).filter(

@@ -10,8 +10,9 @@ import type { Folders } from './folders.ts'
 import { objectFileName } from './layout.ts'
 import type { PublishContext } from './publish.ts'
 import { publishIfAbsent, publishOver } from './publish.ts'
+import { removeTemporary } from './remove-temporary.ts'
 import { retryRename } from './retry-rename.ts'
-import { removeTemporary, stage } from './staging.ts'
+import { stage } from './staging.ts'
 
 /** Creates, replaces and removes objects: each change is staged apart, takes effect by one system call, and is durable when it is acknowledged. */
 export class ObjectChanges {
@@ -78,10 +79,23 @@ export class ObjectChanges {
         throw error
       })
       await isDurable(key, staged.folder.sync())
-    } finally {
+    } catch (error) {
       staged.folder.release()
-      // Only now: for as long as the temporary is a second name, readers know that the first may not be durable.
-      await removeTemporary(this.#files, staged.path)
+      // For as long as the temporary is a second name, readers know that the first may not be durable, and sync before they tell of it.
+      if (await this.#isInDoubt(staged.path, error)) this.#directorySync.removeOnceSynced(staged.path)
+      else await removeTemporary(this.#files, staged.path)
+      throw error
+    }
+    await removeTemporary(this.#files, staged.path)
+  }
+
+  /** Whether the object may have got its name, and that name may not be durable. */
+  async #isInDoubt(temporary: string, error: unknown): Promise<boolean> {
+    if (!MillraceError.is(error, 'STORAGE_OUTCOME_UNKNOWN')) return false
+    try {
+      return (await this.#files.lstat(temporary)).nlink > 1
+    } catch (fault) {
+      return !isAbsent(fault)
     }
   }
 

@@ -6,7 +6,7 @@ import { codeOf, isAbsent, isLinkUnsupported } from './file-faults.ts'
 import type { FileSystem } from './file-system.ts'
 import type { Folders } from './folders.ts'
 import { objectFileName, temporaryName } from './layout.ts'
-import { removeTemporary } from './staging.ts'
+import { removeTemporary } from './remove-temporary.ts'
 
 /** What a temporary needs to get its final name. */
 export interface PublishContext {

@@ -18,9 +18,9 @@ interface Found {
 /**
  * The object at a path, kept as a file or as a folder with one; undefined where there is none. What is read is one object, whatever replaces it meanwhile.
  *
- * A created object is durable when it is read. While its writer is not done, or died before it was, the temporary is a second name of it: then its name may
- * not be synced yet, and whoever acts on what he read (an idempotency key that was used, a blob that need not be written again) would be left without it by
- * a loss of power. File systems without hard links do not tell.
+ * A created object is durable when it is read. While its writer is not done, or died before it was, or could not sync its name, the temporary is a second name of
+ * it: then its name may not be durable yet, and whoever acts on what he read (an idempotency key that was used, a blob that need not be written again) would be
+ * left without it by a loss of power. Where there are no hard links nothing tells, so each read of an object that was created there syncs.
  */
 export async function readObject(
   files: FileSystem,
@@ -35,7 +35,7 @@ export async function readObject(
   const found = first === 'folder' ? await open(join(path, objectFileName)) : first
   if (found === undefined || found === 'folder') return undefined
   try {
-    if (found.status.nlink > 1) await directorySync.sync(dirname(path))
+    if (found.status.nlink > 1 || first === 'folder') await directorySync.sync(dirname(path))
     return await readFile(found, key, options)
   } finally {
     await found.file.close().catch(() => {})

@@ -3,7 +3,8 @@ import type { DirectorySync, PreparedSync } from './directory-sync.ts'
 import { inputOutputError } from './file-faults.ts'
 import type { FileSystem, OpenFile } from './file-system.ts'
 import { openFlags } from './file-system.ts'
-import { objectFileName, temporaryName, temporaryOwner } from './layout.ts'
+import { temporaryName } from './layout.ts'
+import { removeTemporary } from './remove-temporary.ts'
 
 /** Writes all of the bytes: one call may write a part of them without an error. */
 export async function writeFully(file: OpenFile, bytes: Uint8Array, position: number): Promise<void> {
@@ -56,27 +57,5 @@ export async function stage(
     // Also after a failed open, which may have made it.
     await removeTemporary(files, path)
     throw error
-  }
-}
-
-/** Removes a temporary, file or folder. Whether that works changes nothing for the caller: what is left is swept when the store is opened. */
-export async function removeTemporary(files: FileSystem, path: string): Promise<void> {
-  for (let attempt = 0; attempt < 3; attempt++) {
-    try {
-      await files.unlink(path)
-      return
-    } catch (error) {
-      if ((error as { readonly code?: unknown }).code === 'ENOENT') return
-      await files.unlink(join(path, objectFileName)).catch(() => {})
-      // After a loss of power a folder may be back under the name that it was staged with, while others had begun to write in it under its final one.
-      for (const { name } of attempt === 0 ? [] : await files.readdir(path).catch(() => [])) {
-        if (temporaryOwner(name) !== undefined) await removeTemporary(files, join(path, name))
-      }
-      const removed = await files.rmdir(path).then(
-        () => true,
-        () => false,
-      )
-      if (removed) return
-    }
   }
 }

@@ -207,7 +207,7 @@ describe('a fault of a kind', () => {
     expect(opened.name).toContain(root)
     const storage = await FileStorage.open(root, { files })
     await expect(storage.putIfAbsent('a', text('x'), { signal: stop.signal })).rejects.toBe(reason)
-    expect(await readdir(root)).toEqual([])
+    expect(await readdir(root)).toEqual(['.swept'])
   })
 })
 
@@ -232,7 +232,7 @@ describe('temporaries', () => {
     const older = await leave(root, process.pid, 23 * 60 * minute)
     const abandoned = await leave(root, process.ppid, 25 * 60 * minute)
     const own = await leave(root, process.pid, 0)
-    const storage = await FileStorage.open(root)
+    const storage = await FileStorage.open(root, { sweepEveryMs: 0 })
     const left = await readdir(join(root, 'a'))
     expect(left.sort()).toEqual(['b', young, living, own].sort())
     expect(left).not.toContain(dead)
@@ -240,7 +240,46 @@ describe('temporaries', () => {
     expect(left).not.toContain(abandoned)
     expect(await read(storage, 'a/b')).toBe('x')
     await FileStorage.open(root, { sweepAfterMs: 500 })
+    expect(await readdir(join(root, 'a'))).toContain(young)
+    await FileStorage.open(root, { sweepAfterMs: 500, sweepEveryMs: 0 })
     expect(await readdir(join(root, 'a'))).not.toContain(young)
+  })
+
+  test('are looked for at most once an hour, so that opening a store costs the same however much is in it', async () => {
+    const root = freshRoot()
+    const faulty = new FaultyFiles()
+    const operationsOfOpening = async (): Promise<number> => {
+      faulty.reset()
+      await FileStorage.open(root, { files: faulty.files })
+      return faulty.operations.length
+    }
+    const storage = await FileStorage.open(root)
+    const whenEmpty = await operationsOfOpening()
+    for (let folder = 0; folder < 50; folder++) await storage.put(`a-${folder}/b/c`, text('x'))
+    expect(await operationsOfOpening()).toBeLessThanOrEqual(whenEmpty)
+    const anHourAgo = new Date(Date.now() - 3_600_001)
+    await utimes(join(root, '.swept'), anHourAgo, anHourAgo)
+    expect(await operationsOfOpening()).toBeGreaterThan(100)
+    expect(await operationsOfOpening()).toBeLessThanOrEqual(whenEmpty)
+    const tomorrow = new Date(Date.now() + 86_400_000)
+    await utimes(join(root, '.swept'), tomorrow, tomorrow)
+    expect(await operationsOfOpening()).toBeGreaterThan(100)
+  })
+
+  test('that are a second name stay when their folder cannot be synced, and go with a sync in a store of any durability', async () => {
+    const root = freshRoot()
+    await (await FileStorage.open(root)).put('a/b', text('x'))
+    const dead = await leave(root, nobody, 600_000)
+    await link(join(root, 'a', dead), join(root, 'a', 'c'))
+    const faulty = new FaultyFiles()
+    faulty.failing = { operation: 'sync', fault: { applied: false, code: 'EIO' } }
+    const options = { sweepEveryMs: 0, durability: 'process', files: faulty.files } as const
+    await FileStorage.open(root, options)
+    expect(await readdir(join(root, 'a'))).toContain(dead)
+    faulty.reset()
+    await FileStorage.open(root, options)
+    expect(await readdir(join(root, 'a'))).not.toContain(dead)
+    expect(faulty.operations.indexOf('sync')).toBeGreaterThan(0)
   })
 
   test('that are swept under a writer make its write fail, and nothing else', async () => {
@@ -378,7 +417,7 @@ describe('opening a store', () => {
       if (path.endsWith('/a')) await rm(path, { recursive: true })
       return await files.readdir(path)
     }
-    expect(await read(await FileStorage.open(root, { files: { ...files, readdir } }), 'a/b')).toBeUndefined()
+    expect(await read(await FileStorage.open(root, { files: { ...files, readdir }, sweepEveryMs: 0 }), 'a/b')).toBeUndefined()
   })
 })
 
@@ -394,5 +433,6 @@ describe('memory storage', () => {
 })
 
 test('an empty path is refused, not taken for the current folder', async () => {
-  await expect(FileStorage.open('')).rejects.toMatchObject({ code: 'ARGUMENT_INVALID', details: { argument: 'root' } })
+  for (const root of ['', undefined, 5] as string[])
+    await expect(FileStorage.open(root)).rejects.toMatchObject({ code: 'ARGUMENT_INVALID', details: { argument: 'root' } })
 })
