@@ -31,6 +31,7 @@ export type {
   MetricBound,
   ModelRegistry,
   ModelVersion,
+  ModelVersionNotes,
   RegisterModelOptions,
   RegistryEvent,
   SetAliasOptions,

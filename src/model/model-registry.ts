@@ -75,6 +75,9 @@ export interface VersionComparison {
   readonly sameModel: boolean
 }
 
+/** What people say of a version. */
+export type ModelVersionNotes = Pick<ModelVersion, 'tags' | 'description'>
+
 /** What happened to a model while it was watched. */
 export type RegistryEvent =
   | { readonly type: 'version-registered'; readonly name: string; readonly time: number; readonly version: number }
@@ -122,6 +125,13 @@ export interface ModelRegistry {
   /** Null takes a tag off. */
   tag(name: string, version: number, tags: Readonly<Record<string, string | null>>, options?: Options): Promise<ModelVersion>
   describe(name: string, version: number, description: string, options?: Options): Promise<ModelVersion>
+  /**
+   * Refuses what `register`, `tag` and `describe` would refuse of the name of a model and of the notes of a new version, and asks nobody: for imports, which
+   * must know it before they register. Without it they learn it afterwards.
+   *
+   * @throws {@link MillraceError} `ARGUMENT_INVALID`.
+   */
+  checkNotes?(name: string, notes: ModelVersionNotes): void
   /** Its number is never used again; deleting it again is no fault. An idempotency key that made it makes another. @throws {@link MillraceError} `VERSION_IN_USE` while an alias points at it. */
   deleteVersion(name: string, version: number, options?: { readonly reason?: string; readonly by?: string } & Options): Promise<void>
   /** What happens to the model from the first look on, until the signal aborts. */

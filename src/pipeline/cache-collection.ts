@@ -2,10 +2,13 @@ import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
 import { mapConcurrently } from '../core/concurrency.ts'
 import { MillraceError } from '../core/error.ts'
+import { invalidArgument } from '../core/invalid-argument.ts'
+import { receivedText } from '../core/received.ts'
 import type { StorageAdapter } from '../storage/adapter.ts'
 import { collectionKey, collectionsFolder } from './cache-collected.ts'
 import type { CacheTotal, ListedEntry } from './cache-contents.ts'
 import { CacheContents } from './cache-contents.ts'
+import type { IsAbandoned } from './cache-protection.ts'
 import { CacheProtection } from './cache-protection.ts'
 import { listRetired, retireBlobs } from './retired-blobs.ts'
 import { encodeStored } from './stored-json.ts'
@@ -24,7 +27,10 @@ export interface CollectCacheOptions {
   readonly maxBytes?: number
   /** Entries go that were not used for longer than this. */
   readonly maxAgeMs?: number
-  /** What runs need that failed or whose process died stays for this long after their last sign of life, so that they can be resumed; default 7 days. */
+  /**
+   * What runs need that failed or whose process died stays for this long after their last sign of life, so that they can be resumed; default 7 days. However
+   * short it is, no run counts as dead before its own lease (`leaseMs`) is over.
+   */
   readonly abandonedAfterMs?: number
   /** True: only tells what would go, and writes nothing; ages are then by `clock`. */
   readonly dryRun?: boolean
@@ -51,7 +57,7 @@ export interface Cache {
    *
    * An entry counts as used when it was stored and when it was taken, to a day.
    *
-   * @throws {@link MillraceError} `ARGUMENT_INVALID` without `maxBytes` and `maxAgeMs`; `FORMAT_UNSUPPORTED` for entries of a newer library.
+   * @throws {@link MillraceError} `ARGUMENT_INVALID` without `maxBytes` and `maxAgeMs`, and for limits that are no numbers; `FORMAT_UNSUPPORTED` for entries of a newer library.
    */
   collect(options: CollectCacheOptions): Promise<CollectedCache>
 }
@@ -72,11 +78,11 @@ export function openCache(storage: StorageAdapter): Cache {
 }
 
 async function collect(storage: StorageAdapter, options: CollectCacheOptions): Promise<CollectedCache> {
+  assertOptions(options)
   const { maxBytes = Number.POSITIVE_INFINITY, maxAgeMs = Number.POSITIVE_INFINITY, abandonedAfterMs = weekMs, dryRun = false } = options
-  assertLimits(options)
   const signal = options.signal === undefined ? {} : { signal: options.signal }
   const now = dryRun ? (options.clock ?? systemClock).now() : await storageTime(storage, signal)
-  const isAbandoned = (lastSign: number): boolean => now - lastSign > abandonedAfterMs
+  const isAbandoned = (lastSign: number, leaseMs: number): boolean => now - lastSign > Math.max(abandonedAfterMs, leaseMs)
   const protection = new CacheProtection(storage)
   await protection.refresh(isAbandoned, { ...signal, letGo: !dryRun })
   const contents = await CacheContents.read(storage, signal)
@@ -116,7 +122,7 @@ async function remove(storage: StorageAdapter, entries: readonly ListedEntry[], 
 async function dropRetired(
   storage: StorageAdapter,
   protection: CacheProtection,
-  isAbandoned: (lastSign: number) => boolean,
+  isAbandoned: IsAbandoned,
   options: Options,
 ): Promise<void> {
   await protection.refresh(isAbandoned, { ...options, letGo: true })
@@ -134,16 +140,15 @@ async function storageTime(storage: StorageAdapter, options: Options): Promise<n
   })
 }
 
-function assertLimits({ maxBytes, maxAgeMs, abandonedAfterMs }: CollectCacheOptions): void {
-  if (maxBytes === undefined && maxAgeMs === undefined) throw invalid('maxBytes', 'given, or maxAgeMs', 'neither')
-  for (const [name, value] of Object.entries({ maxBytes, maxAgeMs, abandonedAfterMs })) {
-    if (value !== undefined && !(value >= 0)) throw invalid(name, 'a number, 0 or more', String(value))
-  }
-}
-
-function invalid(argument: string, expected: string, received: string): MillraceError<'ARGUMENT_INVALID'> {
-  return new MillraceError('ARGUMENT_INVALID', {
-    message: `Expected ${argument} to be ${expected}. Received ${received}.`,
-    details: { argument, expected, received },
-  })
+/** What a caller in plain JavaScript gives is compared as a number, and null and an empty text are 0: all would go. */
+function assertOptions(options: CollectCacheOptions): void {
+  if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'maxBytes, maxAgeMs or both', receivedText(options))
+  const { maxBytes, maxAgeMs, abandonedAfterMs, dryRun } = options
+  if (maxBytes === undefined && maxAgeMs === undefined) throw invalidArgument('maxBytes', 'given, or maxAgeMs', 'neither')
+  const limits = { bytes: { maxBytes }, milliseconds: { maxAgeMs, abandonedAfterMs } }
+  for (const [unit, named] of Object.entries(limits))
+    for (const [name, value] of Object.entries(named))
+      if (value !== undefined && !(typeof value === 'number' && value >= 0))
+        throw invalidArgument(name, `a number of ${unit}, 0 or more`, receivedText(value))
+  if (dryRun !== undefined && typeof dryRun !== 'boolean') throw invalidArgument('dryRun', 'true or false', receivedText(dryRun))
 }

@@ -2,8 +2,7 @@ import { mapConcurrently } from '../core/concurrency.ts'
 import { MillraceError } from '../core/error.ts'
 import type { StorageAdapter } from '../storage/adapter.ts'
 import { copyOfKey } from '../storage/blob-copies.ts'
-import { blobChunks, chunkBytes } from '../storage/blobs.ts'
-import { isSizeOfChunkList } from '../storage/chunk-list.ts'
+import { blobChunks } from '../storage/blobs.ts'
 import { cacheFolder, decodeCacheEntry, keyOfCacheEntry } from './cache-entry.ts'
 
 interface Options {
@@ -125,24 +124,35 @@ function blobsIn(storageKey: string, bytes: Uint8Array): readonly string[] {
 /** The stored sizes of blobs in bytes, all their copies and chunks included; blobs that are not there have none. */
 async function sizesOfBlobs(storage: StorageAdapter, digests: ReadonlySet<string>, options: Options): Promise<ReadonlyMap<string, number>> {
   const stored = new Map<string, number>()
-  const perhapsLarge = new Set<string>()
+  const large = new Set<string>()
   for await (const { key, sizeBytes } of storage.list('blobs', options)) {
-    const digest = copyOfKey(key)?.digest
-    if (digest === undefined) continue
+    const found = copyOfKey(key)
+    if (found === undefined) continue
+    const { digest, isList } = found
     stored.set(digest, (stored.get(digest) ?? 0) + sizeBytes)
-    if (digests.has(digest) && isSizeOfChunkList(sizeBytes, chunkBytes)) perhapsLarge.add(digest)
+    if (isList && digests.has(digest)) large.add(digest)
   }
   const sizes = new Map<string, number>()
   for (const digest of digests) sizes.set(digest, stored.get(digest) ?? 0)
   await mapConcurrently(
-    perhapsLarge,
+    large,
     readsAtOnce,
     async (digest) => {
       let sizeBytes = sizes.get(digest) ?? 0
-      for (const chunk of await blobChunks(storage, digest, options)) sizeBytes += stored.get(chunk) ?? 0
+      for (const chunk of await chunksKnown(storage, digest, options)) sizeBytes += stored.get(chunk) ?? 0
       sizes.set(digest, sizeBytes)
     },
     options.signal,
   )
   return sizes
+}
+
+/** None when the list of them is damaged: an entry that needs such a blob can still go, and then no longer keeps blobs from being collected. */
+async function chunksKnown(storage: StorageAdapter, digest: string, options: Options): Promise<readonly string[]> {
+  try {
+    return await blobChunks(storage, digest, options)
+  } catch (error) {
+    if (MillraceError.is(error, 'STORAGE_CORRUPT')) return []
+    throw error
+  }
 }

@@ -2,12 +2,19 @@ import type { StorageAdapter } from '../storage/adapter.ts'
 import { runFolder } from './journal-entry.ts'
 import { readJournal } from './journal-reader.ts'
 import type { OpenRun } from './open-runs.ts'
-import { deleteMarker, listOpenRuns } from './open-runs.ts'
+import { deleteMarker, leaseOf, listOpenRuns } from './open-runs.ts'
 import { heartbeatKey } from './run-lease.ts'
+import { unlessNotFound } from './run-not-found.ts'
 
 interface Options {
   readonly signal?: AbortSignal
 }
+
+/**
+ * Whether a run is let go that last showed life at that time, by the store's clock. One whose lease is not over may be alive: it shows life only a few times
+ * in each lease.
+ */
+export type IsAbandoned = (lastSign: number, leaseMs: number) => boolean
 
 /** Which entries of the cache must stay, since runs use them or need them to be resumed. */
 export class CacheProtection {
@@ -27,22 +34,19 @@ export class CacheProtection {
     return this.#oldestStart
   }
 
-  /**
-   * Reads which runs are open, and what their journals have named since the last time.
-   *
-   * @param isAbandoned - whether a run that last showed life at that time is let go.
-   */
-  async refresh(isAbandoned: (lastSign: number) => boolean, options: Options & { readonly letGo: boolean }): Promise<void> {
+  /** Reads which runs are open, and what their journals have named since the last time. */
+  async refresh(isAbandoned: IsAbandoned, options: Options & { readonly letGo: boolean }): Promise<void> {
     const { signal, letGo } = options
     const withSignal = signal === undefined ? {} : { signal }
     this.#oldestStart = Number.POSITIVE_INFINITY
     for await (const run of listOpenRuns(this.#storage, withSignal)) {
-      if (isAbandoned(run.modifiedAt) && isAbandoned(await this.#lastBeat(run.runId, withSignal))) {
+      if (await this.#isGone(run, isAbandoned, withSignal)) {
         if (letGo) await deleteMarker(this.#storage, run)
         continue
       }
       if (run.isInProgress) this.#oldestStart = Math.min(this.#oldestStart, run.modifiedAt)
-      await this.#readNames(run, withSignal)
+      // Whoever deletes a run needs nothing of it; another may have its id next.
+      if ((await unlessNotFound(this.#readNames(run, withSignal))) === undefined) this.#read.delete(run.runId)
     }
   }
 
@@ -51,19 +55,27 @@ export class CacheProtection {
     return entry.modifiedAt >= this.#oldestStart || this.#named.has(entry.key)
   }
 
-  async #readNames({ runId }: OpenRun, options: Options): Promise<void> {
+  /** @returns how far the journal was read. */
+  async #readNames({ runId }: OpenRun, options: Options): Promise<number> {
     const entries = readJournal(this.#storage, runId, { ...options, from: this.#read.get(runId) ?? 0 })
     for (;;) {
       const { value, done } = await entries.next()
       if (done === true) {
         this.#read.set(runId, value)
-        return
+        return value
       }
       for (const event of value.events) {
         const isNaming = (event.type === 'stage-missed' || event.type === 'stage-cached') && event.cacheKey !== undefined
         if (isNaming) this.#named.add(event.cacheKey as string)
       }
     }
+  }
+
+  async #isGone(run: OpenRun, isAbandoned: IsAbandoned, options: Options): Promise<boolean> {
+    // Most are told by the listing alone.
+    if (!isAbandoned(run.modifiedAt, 0)) return false
+    const leaseMs = run.isInProgress ? await leaseOf(this.#storage, run, options) : 0
+    return isAbandoned(run.modifiedAt, leaseMs) && isAbandoned(await this.#lastBeat(run.runId, options), leaseMs)
   }
 
   /** When the run's heartbeat was last written, by the store's clock. */

@@ -1,7 +1,6 @@
 import { throwIfAborted } from '../core/abort.ts'
 import type { Clock } from '../core/clock.ts'
 import { MillraceError } from '../core/error.ts'
-import { receivedText } from '../core/received.ts'
 import type { StorageAdapter } from '../storage/adapter.ts'
 import type { AcknowledgedWork } from './acknowledged.ts'
 import { RunFold } from './fold-record.ts'
@@ -12,6 +11,7 @@ import type { RunResumed, RunStarted, StageIdentity } from './pipeline-event.ts'
 import type { RunOptions } from './run.ts'
 import { checkIdentities } from './run-identity.ts'
 import { watchOwner } from './run-lease.ts'
+import { runNotFound } from './run-not-found.ts'
 import { checkResumedOptions, checkResumedPipeline } from './run-options.ts'
 import { runOwned } from './run-owned.ts'
 import type { RunPast } from './run-past.ts'
@@ -56,16 +56,18 @@ export interface ResumeOptions {
   readonly signal?: AbortSignal
 }
 
+const toResume = ' to resume'
+
 /** How often a run is tried to be taken over from an owner that goes on writing. */
 const maxTakeOvers = 20
 
-/** Claims a new id with the run's first event. @throws {@link MillraceError} `RUN_EXISTS`. */
+/** Claims a new id with the run's first event. @throws {@link MillraceError} `RUN_EXISTS`: another run has the id, also one that is being deleted. */
 export async function beginRun(who: Claimant, first: RunStarted): Promise<RunClaim> {
   const journal = new Journal({ ...who, epoch: 1, next: 0 })
   try {
     await journal.claim(first)
   } catch (error) {
-    throw MillraceError.is(error, 'STORAGE_CONFLICT') ? runExists(who, error) : error
+    throw MillraceError.is(error, 'STORAGE_CONFLICT') ? await runExists(who, error) : error
   }
   return {
     journal,
@@ -91,7 +93,7 @@ export async function resumeRun(who: Claimant, by: ResumedBy, options: ResumeOpt
   const withSignal = signal === undefined ? {} : { signal }
   for (let attempt = 1; ; attempt++) {
     const past = isRunId(runId) ? await readPast(storage, runId, withSignal) : undefined
-    if (past === undefined) throw runNotFound(storage, runId)
+    if (past === undefined) throw runNotFound(storage, runId, toResume)
     checkResumedPipeline(past.started, by.pipeline)
     checkIdentities(runId, past.started.identities, by.identities)
     checkResumedOptions(past.started, by)
@@ -108,41 +110,48 @@ export async function resumeRun(who: Claimant, by: ResumedBy, options: ResumeOpt
     } catch (error) {
       if (!MillraceError.is(error, 'STORAGE_CONFLICT')) throw error
       const lost = await lostTo(who, past, error)
+      if (lost.how === 'deleted') throw runNotFound(storage, runId, toResume)
       if (!takeOver || lost.how === 'resumed' || attempt >= maxTakeOvers) throw lost.error
       continue
     }
-    // A run that was deleted meanwhile has lost its first entry before the place of ours was free.
-    if ((await storage.get(journalKey(runId, 0), { range: { start: 0, end: 1 } })) === undefined) {
-      await storage.delete(journalKey(runId, past.next))
-      throw runNotFound(storage, runId)
+    // Whoever deletes a run says so in its first entry before the place of ours is free, and that entry is the last to go.
+    if (!(await isBegunBy(who, past.beginner))) {
+      if ((await readEntry(storage, runId, past.next))?.owner === owner) await storage.delete(journalKey(runId, past.next))
+      throw runNotFound(storage, runId, toResume)
     }
     const { fold, started, acknowledged } = past
     return { journal, fold, epoch, owner, leaseMs, started, first, acknowledged }
   }
 }
 
-/** Who wrote the entry that was to be ours: another who resumes, or the owner, who is at work after all. */
+async function isBegunBy({ storage, runId }: Claimant, beginner: string): Promise<boolean> {
+  const first = await readEntry(storage, runId, 0)
+  return first?.owner === beginner && first.deletion === undefined
+}
+
+/** Who wrote the entry that was to be ours: another who resumes, one who deletes the run, or the owner, who is at work after all. */
 async function lostTo(
   { storage, runId }: Claimant,
   past: RunPast,
   cause: unknown,
-): Promise<{ readonly how: 'resumed' | 'at work'; readonly error: MillraceError<'RUN_OWNED'> }> {
+): Promise<{ readonly how: 'resumed' | 'deleted' | 'at work'; readonly error: MillraceError<'RUN_OWNED'> }> {
   const winner = await readEntry(storage, runId, past.next)
-  const how = winner?.events[0]?.type === 'run-resumed' ? 'resumed' : 'at work'
+  // Nothing but a deletion takes an entry away again.
+  const isDeleted = winner === undefined || winner.deletion !== undefined
+  const how = isDeleted ? 'deleted' : winner.events[0]?.type === 'run-resumed' ? 'resumed' : 'at work'
   return { how, error: runOwned(runId, winner?.epoch ?? past.epoch, how, cause) }
 }
 
-function runExists({ storage, runId }: Claimant, cause: unknown): MillraceError<'RUN_EXISTS'> {
+async function runExists({ storage, runId }: Claimant, cause: unknown): Promise<MillraceError<'RUN_EXISTS'>> {
+  // One that cannot be read has the id as well.
+  const first = await readEntry(storage, runId, 0).catch(() => undefined)
+  const received =
+    first?.deletion === undefined
+      ? 'which another run has. To go on where it ended, give it as "resume".'
+      : 'a run that is being deleted. The id is free when that is done; call "deleteRun" again where it was cut off.'
   return new MillraceError('RUN_EXISTS', {
-    message: `Expected a run id that is new in storage "${storage.name}". Received "${runId}", which another run has. To go on where it ended, give it as "resume".`,
+    message: `Expected a run id that is new in storage "${storage.name}". Received "${runId}", ${received}`,
     details: { runId },
     cause,
-  })
-}
-
-function runNotFound(storage: StorageAdapter, runId: string): MillraceError<'RUN_NOT_FOUND'> {
-  return new MillraceError('RUN_NOT_FOUND', {
-    message: `Expected a run in storage "${storage.name}" to resume. Received ${receivedText(runId)}, which has no journal there.`,
-    details: { runId },
   })
 }

@@ -1,6 +1,6 @@
 import { MillraceError } from '../core/error.ts'
 import type { StorageAdapter } from '../storage/adapter.ts'
-import type { JournalEntry } from './journal-entry.ts'
+import type { JournalEntry, RunDeletion } from './journal-entry.ts'
 import { decodeEntry, encodeEntry, journalKey } from './journal-entry.ts'
 import { readEntry } from './journal-reader.ts'
 import type { PipelineEvent } from './pipeline-event.ts'
@@ -61,6 +61,19 @@ export class Journal {
     await this.#write([first])
   }
 
+  /**
+   * Claims the run to delete it: nobody reads it as a run any more, nor goes on with it.
+   *
+   * @returns the entry that says so.
+   * @throws {@link MillraceError} `STORAGE_CONFLICT`: somebody else's entry is there.
+   */
+  async claimForDeletion(leaseMs: number): Promise<JournalEntry> {
+    const deletion = { next: this.#next + 1, leaseMs }
+    await this.#write([], deletion)
+    const { epoch, owner } = this.#options
+    return { epoch, owner, events: [], deletion }
+  }
+
   /** Queues an event; it is written soon. */
   add(event: PipelineEvent): void {
     if (event.type === 'stage-progress' || this.#failure !== undefined) return
@@ -89,7 +102,7 @@ export class Journal {
     const { storage, runId, owner } = this.#options
     const entry = await readEntry(storage, runId, number)
     if (entry === undefined || entry.owner === owner) return
-    this.#fail(runOwned(runId, entry.epoch, 'resumed'))
+    this.#fail(ownedBy(runId, entry))
   }
 
   async #drain(): Promise<void> {
@@ -132,11 +145,11 @@ export class Journal {
   }
 
   /** A cancelled run still says how it ended, so the run's signal is not passed on. */
-  async #write(events: readonly PipelineEvent[]): Promise<void> {
+  async #write(events: readonly PipelineEvent[], deletion?: RunDeletion): Promise<void> {
     const { storage, runId, epoch, owner } = this.#options
     const key = journalKey(runId, this.#next)
     try {
-      await storage.putIfAbsent(key, encodeEntry({ epoch, owner, events }))
+      await storage.putIfAbsent(key, encodeEntry({ epoch, owner, events, ...(deletion === undefined ? {} : { deletion }) }))
     } catch (error) {
       // A storage that retries by itself may collide with its own first try.
       const mayBeOurs = MillraceError.is(error, 'STORAGE_OUTCOME_UNKNOWN') || MillraceError.is(error, 'STORAGE_CONFLICT')
@@ -155,14 +168,18 @@ export class Journal {
     })
   }
 
-  /** Who came first at the next number: by the journal's order that is whoever resumed the run. */
+  /** Who came first at the next number: by the journal's order that is whoever resumed the run, or deletes it. */
   async #owned(cause: unknown): Promise<MillraceError<'RUN_OWNED'>> {
     const { storage, runId, epoch } = this.#options
     const key = journalKey(runId, this.#next)
     const object = await storage.get(key)
     const entry = object === undefined ? undefined : entryIn(key, object.bytes)
-    return runOwned(runId, entry?.epoch ?? epoch + 1, 'resumed', cause)
+    return entry === undefined ? runOwned(runId, epoch + 1, 'resumed', cause) : ownedBy(runId, entry, cause)
   }
+}
+
+function ownedBy(runId: string, { epoch, deletion }: JournalEntry, cause?: unknown): MillraceError<'RUN_OWNED'> {
+  return runOwned(runId, epoch, deletion === undefined ? 'resumed' : 'deleted', cause)
 }
 
 /** Undefined for what cannot be read: it is another's in any case. */

@@ -1,5 +1,7 @@
+import { MillraceError } from '../core/error.ts'
 import type { StorageAdapter } from '../storage/adapter.ts'
-import { encodeStored } from './stored-json.ts'
+import { defaultLeaseMs } from './run-lease.ts'
+import { decodeStored, encodeStored } from './stored-json.ts'
 
 const format = { format: 'millrace-run-open', formatVersion: 1, minReaderVersion: 1 } as const
 const open = 'runs-open'
@@ -19,9 +21,26 @@ export interface OpenRun {
   readonly modifiedAt: number
 }
 
-/** Before the run takes anything from the cache: from now on its outputs are held. */
-export async function markOpen(storage: StorageAdapter, runId: string, epoch: number): Promise<void> {
-  await storage.put(markerKey(open, runId, epoch), encodeStored({ ...format, runId, epoch }))
+/** Before the run takes anything from the cache: from now on its outputs are held, at least until it has shown no life for its lease. */
+export async function markOpen(
+  storage: StorageAdapter,
+  { runId, epoch, leaseMs }: { readonly runId: string; readonly epoch: number; readonly leaseMs: number },
+): Promise<void> {
+  await storage.put(markerKey(open, runId, epoch), encodeStored({ ...format, runId, epoch, leaseMs }))
+}
+
+/** The lease of a run in progress by its marker; that of runs that were given none where it cannot be read. */
+export async function leaseOf(storage: StorageAdapter, { runId, epoch }: OpenRun, options: Options = {}): Promise<number> {
+  const key = markerKey(open, runId, epoch)
+  const object = await storage.get(key, options)
+  if (object === undefined) return defaultLeaseMs
+  try {
+    const { leaseMs } = decodeStored(key, object.bytes, format.format, format.formatVersion)
+    return typeof leaseMs === 'number' ? leaseMs : defaultLeaseMs
+  } catch (error) {
+    if (MillraceError.is(error, 'STORAGE_CORRUPT')) return defaultLeaseMs
+    throw error
+  }
 }
 
 /** When the run has ended; what can be resumed is held a while longer. Markers of later epochs are not ours. */

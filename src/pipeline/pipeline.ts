@@ -2,7 +2,7 @@ import { MillraceError } from '../core/error.ts'
 import type { Graph } from './graph.ts'
 import { buildGraph } from './graph.ts'
 import { LocalRunner } from './local-runner.ts'
-import type { Run, RunHandle, RunOptions, WithInput } from './run.ts'
+import type { Run, RunHandle, Runner, RunOptions, WithInput } from './run.ts'
 import type { AnyStage, OutputOf } from './stage.ts'
 import { checkName, Stage } from './stage.ts'
 import type { StageContext } from './stage-definition.ts'
@@ -79,7 +79,9 @@ export class Pipeline<in Input = void, out Output = Input> extends Stage<Input, 
 
   /** Starts a run. Nothing is thrown here: all that goes wrong is in the handle's `result`. */
   start(options: RunOptions & WithInput<Input>): RunHandle<Output> {
-    const runner = options.runner ?? new LocalRunner()
+    // A runner that is none is told of in the result, as every other option that cannot be worked with.
+    const given: Partial<Runner> | undefined = options?.runner
+    const runner = typeof given?.start === 'function' ? (given as Runner) : new LocalRunner()
     return runner.start(this, options) as RunHandle<Output>
   }
 

@@ -21,7 +21,7 @@ import { markEnded, markOpen } from './open-runs.ts'
 import type { PipelineEvent, RunFinished } from './pipeline-event.ts'
 import type { Run, Runnable, RunOptions } from './run.ts'
 import { identitiesOf } from './run-identity.ts'
-import { Heartbeat } from './run-lease.ts'
+import { defaultLeaseMs, Heartbeat } from './run-lease.ts'
 import { checkRunOptions, isForcedBy } from './run-options.ts'
 import type { RunRecord } from './run-record.ts'
 import type { NewEvent, RunScope, Valued } from './run-scope.ts'
@@ -31,13 +31,14 @@ import { silentLogger } from './stage-logger.ts'
 type Options = RunOptions & { readonly input?: unknown }
 type RunInput = Valued & { readonly failure?: { readonly error: unknown } }
 
-const defaultLeaseMs = 10_000
 const defaultMaxEntryBytes = 64 * 1024 * 1024
 
 /** One run in this process: claims its id, runs the graph, tells and records what happens. */
 export class RunExecution {
   readonly id: string
   readonly #pipeline: Runnable
+  /** Told when it is run: who starts it has the handle by then. */
+  readonly #fault: { readonly error: unknown } | undefined
   readonly #options: Options
   readonly #retry: { readonly retryDelayMs: number; readonly maxRetryDelayMs: number }
   readonly #storage: StorageAdapter
@@ -53,8 +54,10 @@ export class RunExecution {
   #heartbeat: Heartbeat | undefined
   #journalFailure: { readonly error: unknown } | undefined
 
-  constructor(pipeline: Runnable, options: Options, retry: { readonly retryDelayMs: number; readonly maxRetryDelayMs: number }) {
+  constructor(pipeline: Runnable, given: Options, retry: { readonly retryDelayMs: number; readonly maxRetryDelayMs: number }) {
     this.#pipeline = pipeline
+    this.#fault = faultOf(() => checkRunOptions(pipeline.graph, given))
+    const options = this.#fault === undefined ? given : {}
     this.#options = options
     this.#retry = retry
     this.#clock = options.clock ?? systemClock
@@ -62,7 +65,8 @@ export class RunExecution {
     this.#storage = options.storage ?? new MemoryStorage()
     this.#logger = options.logger ?? silentLogger
     this.#newId = createIdentifierSource({ clock: this.#clock })
-    this.id = options.resume ?? options.id ?? this.#newId()
+    const named = given?.resume ?? given?.id
+    this.id = typeof named === 'string' ? named : this.#newId()
     this.#events = new Events<PipelineEvent>({
       onListenerError: (error, event) =>
         this.#logger.error('A listener of a run failed.', { run: this.id, event: event.type, error: messageOf(error) }),
@@ -74,7 +78,7 @@ export class RunExecution {
 
   async run(): Promise<Run<unknown>> {
     const { signal } = this.#options
-    checkRunOptions(this.id, this.#pipeline.graph, this.#options)
+    if (this.#fault !== undefined) throw this.#fault.error
     throwIfAborted(signal)
     const input = await this.#encodeInput()
     const marking = this.#markNew()
@@ -93,7 +97,7 @@ export class RunExecution {
       })
     try {
       // Before anything is taken from the cache.
-      if (this.#isShared) await (marking ?? markOpen(this.#storage, this.id, claim.epoch))
+      if (this.#isShared) await (marking ?? markOpen(this.#storage, { runId: this.id, epoch: claim.epoch, leaseMs: claim.leaseMs }))
       this.#startHeartbeat(claim)
       if (input.failure !== undefined) throw input.failure.error
       const output = await executeGraph(this.#scope(claim), this.#pipeline.graph, input, {
@@ -118,9 +122,9 @@ export class RunExecution {
 
   /** An id that was made just now is nobody else's, so its marker need not wait until it is claimed. */
   #markNew(): Promise<void> | undefined {
-    const { id, resume } = this.#options
+    const { id, resume, leaseMs = defaultLeaseMs } = this.#options
     if (!this.#isShared || id !== undefined || resume !== undefined) return undefined
-    const marking = markOpen(this.#storage, this.id, 1)
+    const marking = markOpen(this.#storage, { runId: this.id, epoch: 1, leaseMs })
     // Waited for once the run is claimed.
     marking.catch(() => {})
     return marking
@@ -284,5 +288,14 @@ export class RunExecution {
       details: { runId: this.id, stage, record: recordToJson(record) },
       cause,
     })
+  }
+}
+
+function faultOf(check: () => void): { readonly error: unknown } | undefined {
+  try {
+    check()
+    return undefined
+  } catch (error) {
+    return { error }
   }
 }

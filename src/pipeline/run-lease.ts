@@ -8,6 +8,9 @@ import { encodeStored } from './stored-json.ts'
 
 const format = { format: 'millrace-run-heartbeat', formatVersion: 1, minReaderVersion: 1 } as const
 
+/** Of runs that are given none. */
+export const defaultLeaseMs = 10_000
+
 /** How often the owner shows that it lives, in each lease. */
 const beatsInLease = 4
 /** How often whoever waits looks, in each lease. */

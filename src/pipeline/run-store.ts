@@ -1,8 +1,7 @@
-import { MillraceError } from '../core/error.ts'
-import { receivedText } from '../core/received.ts'
 import type { StorageAdapter } from '../storage/adapter.ts'
 import { RunFold } from './fold-record.ts'
 import { readJournal } from './journal-reader.ts'
+import { runNotFound, unlessNotFound } from './run-not-found.ts'
 import type { RunRecord } from './run-record.ts'
 import { readSummary } from './run-summary.ts'
 
@@ -29,16 +28,17 @@ export async function findRun(
 ): Promise<RunRecord | undefined> {
   const summary = await readSummary(storage, runId, options)
   if (summary !== undefined) return summary
+  return await unlessNotFound(foldJournal(storage, runId, options))
+}
+
+async function foldJournal(
+  storage: StorageAdapter,
+  runId: string,
+  options: { readonly signal?: AbortSignal },
+): Promise<RunRecord | undefined> {
   const fold = new RunFold()
   for await (const { events } of readJournal(storage, runId, options)) for (const event of events) fold.apply(event)
   return fold.epoch === 0 ? undefined : fold.record()
-}
-
-export function runNotFound(storage: StorageAdapter, runId: unknown): MillraceError<'RUN_NOT_FOUND'> {
-  return new MillraceError('RUN_NOT_FOUND', {
-    message: `Expected a run in storage "${storage.name}". Received ${receivedText(runId)}, which has no journal there.`,
-    details: { runId: typeof runId === 'string' ? runId : receivedText(runId) },
-  })
 }
 
 /** 1 to 100 of `[a-z0-9-]`, a letter or digit at both ends. */

@@ -34,6 +34,11 @@ export function assertWholeNumber(argument: string, value: number, least: number
   throw invalidArgument(argument, `a whole number of at least ${least}`, receivedText(value))
 }
 
+/** A word is no truth value: "no" would mean yes. @throws {@link MillraceError} `ARGUMENT_INVALID`. */
+export function assertBoolean(argument: string, value: unknown): void {
+  if (typeof value !== 'boolean') throw invalidArgument(argument, 'true or false', receivedText(value))
+}
+
 /** Of what comes from plain JavaScript the kind is not known. @throws {@link MillraceError} `ARGUMENT_INVALID`. */
 export function assertObject(argument: string, value: unknown): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidArgument(argument, 'an object', receivedText(value))

@@ -10,6 +10,7 @@ import type {
   ListVersionsOptions,
   ModelRegistry,
   ModelVersion,
+  ModelVersionNotes,
   RegisterModelOptions,
   RegistryEvent,
   SetAliasOptions,
@@ -35,6 +36,7 @@ import { deleteVersion } from './version-deletion.ts'
 import type { VersionLineage } from './version-lineage.ts'
 import { listModels, listVersions, searchVersions } from './version-listing.ts'
 import type { NotesChange, TagChanges } from './version-notes.ts'
+import { assertNotes } from './version-notes.ts'
 import type { SignalOption } from './version-reader.ts'
 import { signalOf, VersionReader } from './version-reader.ts'
 import { watchModel } from './watch-model.ts'
@@ -193,6 +195,11 @@ export class Registry implements ModelRegistry, DeploymentRecorder {
 
   describe(name: string, version: number, description: string, options: SignalOption = {}): Promise<ModelVersion> {
     return this.#note(name, version, { description }, options)
+  }
+
+  checkNotes(name: string, notes: ModelVersionNotes): void {
+    assertName('name', name)
+    assertNotes(notes)
   }
 
   /**

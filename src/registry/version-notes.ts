@@ -61,8 +61,8 @@ export class VersionNotes {
       const next = reduceNotes(notes, operation)
       const text = canonicalJson(next)
       if (text === canonicalJson(notes)) return { existing: notes }
-      if (text.length <= maxNotesLength) return { operation }
-      throw invalidArgument('tags and description of a version', `at most ${maxNotesLength} characters as JSON`, `${text.length}`)
+      assertLength(text)
+      return { operation }
     }, options)
     return entry === undefined ? existing : entry.state
   }
@@ -76,6 +76,16 @@ export function reduceNotes(notes: Notes, { tags, description }: NotesOperation)
     else next.set(tag, value)
   }
   return { tags: Object.fromEntries(next), description: description ?? notes.description }
+}
+
+/** That a version without notes can have these. @throws {@link MillraceError} `ARGUMENT_INVALID`. */
+export function assertNotes(notes: Notes): void {
+  assertLength(canonicalJson(reduceNotes(noNotes, operationOf(notes))))
+}
+
+function assertLength(text: string): void {
+  if (text.length > maxNotesLength)
+    throw invalidArgument('tags and description of a version', `at most ${maxNotesLength} characters as JSON`, `${text.length}`)
 }
 
 function operationOf({ tags = {}, description }: NotesChange): NotesOperation {

@@ -1,3 +1,4 @@
+import { MillraceError } from '../core/error.ts'
 import { invalidArgument } from '../core/invalid-argument.ts'
 import type { Json } from '../core/json.ts'
 import { canonicalJson, isPlainObject } from '../core/json.ts'
@@ -29,6 +30,15 @@ export function assertQuery(query: VersionQuery): void {
   for (const [tag, value] of Object.entries(query.tags ?? {})) {
     if (value !== null && typeof value !== 'string')
       throw invalidArgument(`value of tag ${JSON.stringify(tag)}`, 'text or null', receivedText(value))
+  }
+  for (const [path, value] of Object.entries(query.lineage ?? {})) assertJson(`value of the lineage at ${JSON.stringify(path)}`, value)
+}
+
+function assertJson(argument: string, value: unknown): void {
+  try {
+    canonicalJson(value)
+  } catch (error) {
+    throw MillraceError.is(error, 'VALUE_NOT_JSON') ? invalidArgument(argument, 'JSON', receivedText(value)) : error
   }
 }
 

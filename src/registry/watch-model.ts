@@ -14,8 +14,8 @@ const longestDelayMs = 30_000
 
 /**
  * Looks at the log of a model again and again, and tells in its order what was added since the first look: each version, each move of the alias. One failed
- * read a look while nothing moves. When a later look fails since the storage cannot be reached, it is waited for, longer each time; what happened meanwhile is
- * told afterwards. When the first one fails, that is thrown: from where on to tell is not known.
+ * read a look while nothing moves, in a model without versions too. When a later look fails since the storage cannot be reached, it is waited for, longer each
+ * time; what happened meanwhile is told afterwards. When the first one fails, that is thrown: from where on to tell is not known.
  */
 export async function* watchModel(
   reader: VersionReader,
@@ -32,19 +32,17 @@ export async function* watchModel(
   throwIfAborted(signal)
   // Not waited for: whoever is told nothing would believe that what happens from now on is seen.
   let seen = await reader.head(name, io)
+  const next = (): Promise<RegistryEntry | undefined> => log.entry((seen?.generation ?? 0) + 1, io)
   let failures = 0
   while (true) {
     await clock.sleep(failures === 0 ? intervalMs : Math.max(intervalMs, Math.min(longestDelayMs, intervalMs * 2 ** failures)), signal)
     try {
-      const head = await log.head(io)
-      // One by one, so that a storage that often fails still gets on.
-      for (let generation = generationOf(seen) + 1; generation <= generationOf(head); generation++) {
-        for await (const entry of log.entries({ ...io, from: generation, to: generation })) {
-          failures = 0
-          const event = eventOf(name, alias, seen?.state ?? initialRegistryState, entry)
-          seen = entry
-          if (event !== undefined) yield event
-        }
+      // One by one, so that a storage that often fails still gets on; generations have no gaps, so the first that is absent is the end.
+      for (let entry = await next(); entry !== undefined; entry = await next()) {
+        failures = 0
+        const event = eventOf(name, alias, seen?.state ?? initialRegistryState, entry)
+        seen = entry
+        if (event !== undefined) yield event
       }
       failures = 0
     } catch (error) {
@@ -52,10 +50,6 @@ export async function* watchModel(
       failures++
     }
   }
-}
-
-function generationOf(entry: RegistryEntry | undefined): number {
-  return entry?.generation ?? 0
 }
 
 /** What an entry tells whoever watches the alias, after the state before it. Pure. */

@@ -1,9 +1,9 @@
 import { mapConcurrently } from '../core/concurrency.ts'
 import { sha256HexAsync } from '../core/digest.ts'
 import type { StorageAdapter } from './adapter.ts'
-import { copyKey, firstUnmarkedCopy } from './blob-copies.ts'
-import { listAt, signatureRange, storeBlob } from './blobs.ts'
-import { isChunkList } from './chunk-list.ts'
+import { copyKey, firstUnmarkedCopy, listKey } from './blob-copies.ts'
+import { presenceRange, storeBlob } from './blobs.ts'
+import { decodeChunkList } from './chunk-list.ts'
 import type { CollectionLog } from './collection-log.ts'
 import { collectionLog, wasEverCollected } from './collection-log.ts'
 import { condemnBlob } from './condemn-blob.ts'
@@ -78,7 +78,7 @@ export class BlobWriter {
 
   /**
    * After the reference is durably written, and before it is acknowledged: all blobs that it needs, those that were stored earlier or by somebody else too, are
-   * in copies that no collector has marked when it resolves; those that are not are stored again. `bytesOf` is asked for the content of a blob, large ones
+   * in copies that no collector has marked when it resolves; those that are not, and large ones whose list of chunks is damaged, are stored again. `bytesOf` is asked for the content of a blob, large ones
    * whole; where the bytes are gone, give `(digest) => getBlob(storage, digest)`: what is marked is mostly still there. A reference that was found to be
    * written already (a retry with the same idempotency key) must be confirmed too, since whoever wrote it may have died before.
    *
@@ -100,11 +100,14 @@ export class BlobWriter {
   }
 
   async #keep(digest: string, generation: number, bytesOf: (digest: string) => Promise<Uint8Array>, options: Options): Promise<void> {
-    if (await isKept(this.#storage, digest, options)) {
+    const state = await stateOf(this.#storage, digest, options)
+    if (state === 'kept') {
       this.#kept.set(digest, Math.max(generation, this.#kept.get(digest) ?? 0))
       return
     }
-    const stored = await this.put(await bytesOf(digest), options)
+    const bytes = await bytesOf(digest)
+    // A damaged list is there, and so would not be written again.
+    const stored = state === 'damaged' ? await this.mend(bytes, options) : await this.put(bytes, options)
     if (stored !== digest) throw corrupt(copyKey(digest, 0), `digest mismatch: the bytes to store again have SHA-256 ${stored}`)
   }
 
@@ -120,15 +123,17 @@ export class BlobWriter {
   }
 }
 
-/** True when the first copy without a marker is there, and those of its chunks. */
-async function isKept(storage: StorageAdapter, digest: string, options: Options): Promise<boolean> {
-  const key = copyKey(digest, await firstUnmarkedCopy(storage, digest, options))
-  const start = await storage.get(key, { ...options, range: signatureRange })
-  if (start === undefined) return false
-  if (!isChunkList(start.bytes)) return true
-  const list = await listAt(storage, key, digest, options)
-  if (list === 'absent') return false
-  if (list === undefined) return true
-  const kept = await mapConcurrently(list.chunks, checksAtOnce, (chunk) => isKept(storage, chunk, options), options.signal)
-  return kept.every(Boolean)
+/** Kept when the first copy without a marker is there, and those of its chunks; damaged when the list of its chunks is, and so nobody knows of those. */
+async function stateOf(storage: StorageAdapter, digest: string, options: Options): Promise<'kept' | 'gone' | 'damaged'> {
+  const copy = await firstUnmarkedCopy(storage, digest, options)
+  if ((await storage.get(copyKey(digest, copy), { ...options, range: presenceRange })) !== undefined) return 'kept'
+  const object = await storage.get(listKey(digest, copy), options)
+  if (object === undefined) return 'gone'
+  const list = decodeChunkList(object.bytes)
+  if (list === undefined) return 'damaged'
+  const isKept = async (chunk: string): Promise<boolean> => {
+    const key = copyKey(chunk, await firstUnmarkedCopy(storage, chunk, options))
+    return (await storage.get(key, { ...options, range: presenceRange })) !== undefined
+  }
+  return (await mapConcurrently(list.chunks, checksAtOnce, isKept, options.signal)).every(Boolean) ? 'kept' : 'gone'
 }

@@ -1,10 +1,11 @@
 import { mapConcurrently } from '../core/concurrency.ts'
 import { sha256HexAsync } from '../core/digest.ts'
 import { MillraceError } from '../core/error.ts'
-import type { StorageAdapter } from './adapter.ts'
-import { blobKey, copiesOf, copyKey, firstUnmarkedCopy } from './blob-copies.ts'
-import type { ChunkList, ReadChunkList } from './chunk-list.ts'
-import { chunkListSignature, decodeChunkList, encodeChunkList, isChunkList } from './chunk-list.ts'
+import type { ByteRange, StorageAdapter } from './adapter.ts'
+import type { BlobCopy } from './blob-copies.ts'
+import { blobKey, copiesOf, firstUnmarkedCopy, keyOfCopy } from './blob-copies.ts'
+import type { ChunkList } from './chunk-list.ts'
+import { decodeChunkList, encodeChunkList } from './chunk-list.ts'
 import { wasEverCollected } from './collection-log.ts'
 import { corrupt } from './faults.ts'
 
@@ -14,10 +15,7 @@ interface Options {
   readonly signal?: AbortSignal
 }
 
-/**
- * Blobs above this are stored in chunks of this size, so that no backend sees a larger object and no upload starts again from nothing. Collecting rests
- * on every large blob having a first chunk of exactly this size.
- */
+/** Blobs above this are stored in chunks of this size, so that no backend sees a larger object and no upload starts again from nothing. */
 export const chunkBytes: number = 8 * 1024 * 1024
 const chunksAtOnce = 4
 
@@ -45,106 +43,127 @@ export async function storeBlob(
 ): Promise<string> {
   const digest = await sha256HexAsync(bytes)
   if (bytes.length <= chunkBytes) {
-    await create(storage, digest, bytes, options)
+    await create(storage, digest, bytes, { ...options, isList: false })
     return digest
   }
   const starts = Array.from({ length: Math.ceil(bytes.length / chunkBytes) }, (_, index) => index * chunkBytes)
   const write = (start: number): Promise<string> => storeBlob(storage, bytes.subarray(start, start + chunkBytes), options)
   const chunks = await mapConcurrently(starts, chunksAtOnce, write, options.signal)
-  await create(storage, digest, encodeChunkList({ sizeBytes: bytes.length, chunkBytes, chunks }), options)
+  await create(storage, digest, encodeChunkList({ sizeBytes: bytes.length, chunkBytes, chunks }), { ...options, isList: true })
   return digest
 }
 
 /**
  * The bytes of a blob, verified. Of a blob that was damaged and stored again, the sound copy.
  *
- * @throws {@link MillraceError} `STORAGE_NOT_FOUND` naming the key of the blob or of the chunk; `STORAGE_CORRUPT` when the bytes have another digest.
+ * @throws {@link MillraceError} `STORAGE_NOT_FOUND` naming the key of the blob or of the chunk; `STORAGE_CORRUPT` when the bytes have another digest, or the list
+ * of the chunks of a large blob is damaged; `FORMAT_UNSUPPORTED` when a newer library wrote that list.
  * @example
  * const digest = await putBlob(storage, bytes)
  * const again = await getBlob(storage, digest)
  * again.length === bytes.length // true
  */
 export async function getBlob(storage: StorageAdapter, digest: string, options: { signal?: AbortSignal } = {}): Promise<Uint8Array> {
-  let fault: MillraceError | undefined
-  for await (const { key, object } of copiesOf(storage, digest, options)) {
-    // First the digest: content that only looks like a list of chunks is content.
-    const received = await sha256HexAsync(object.bytes)
-    if (received === digest) return object.bytes
-    const list = decodeChunkList(object.bytes)
-    if (list?.isIntact !== true) {
-      fault ??= corrupt(key, `digest mismatch: ${object.bytes.length} bytes of SHA-256 ${received}`)
-      continue
-    }
+  const faults = new CopyFaults()
+  for await (const found of copiesOf(storage, digest, options)) {
     try {
-      return await assemble(storage, key, digest, list, options)
+      return found.isList ? await assemble(storage, found, options) : await verified(found)
     } catch (error) {
-      if (!MillraceError.is(error, 'STORAGE_CORRUPT') && !MillraceError.is(error, 'STORAGE_NOT_FOUND')) throw error
-      fault ??= error
+      faults.add(error)
     }
   }
-  throw fault ?? notFound(storage, digest)
+  throw faults.worst ?? notFound(storage, digest)
 }
 
 /**
- * True when the blob and all its chunks are there. It is not read whole: {@link getBlob} verifies.
+ * True when something is stored under the name, and of a large blob an undamaged list of its chunks and something under the name of each. That it is what was
+ * stored is not read: {@link getBlob} and `verifyBlob` tell.
  *
+ * @throws {@link MillraceError} `FORMAT_UNSUPPORTED` when a newer library wrote the list.
  * @example
  * await hasBlob(storage, sha256Hex('never stored')) // false
  */
 export async function hasBlob(storage: StorageAdapter, digest: string, options: { signal?: AbortSignal } = {}): Promise<boolean> {
-  for await (const { key, object } of copiesOf(storage, digest, { ...options, range: signatureRange })) {
-    if (!isChunkList(object.bytes)) return true
-    const list = await listAt(storage, key, digest, options)
-    if (list === 'absent') continue
-    if (list === undefined) return true
-    if (!list.isIntact) continue
-    const there = await mapConcurrently(list.chunks, chunksAtOnce, (chunk) => hasBlob(storage, chunk, options), options.signal)
-    if (there.every(Boolean)) return true
+  const faults = new CopyFaults()
+  for await (const { isList, key, object } of copiesOf(storage, digest, { ...options, range: presenceRange })) {
+    if (!isList) return true
+    try {
+      const { chunks } = intactList(key, object.bytes)
+      const there = await mapConcurrently(chunks, chunksAtOnce, (chunk) => hasContent(storage, chunk, options), options.signal)
+      if (there.every(Boolean)) return true
+    } catch (error) {
+      faults.add(error)
+    }
   }
+  if (MillraceError.is(faults.worst, 'FORMAT_UNSUPPORTED')) throw faults.worst
   return false
 }
 
-/** The digests of the chunks that a large blob needs, in all its copies, none for a small one: what keeps them from being collected. */
+/**
+ * The digests of the chunks that a large blob needs, none for a small one or for one that is not there: what keeps them from being collected.
+ *
+ * @throws {@link MillraceError} `STORAGE_CORRUPT` when its list is damaged, and there is no other copy of it: then nobody knows; `FORMAT_UNSUPPORTED` when a
+ * newer library wrote it.
+ */
 export async function blobChunks(
   storage: StorageAdapter,
   digest: string,
   options: { signal?: AbortSignal } = {},
 ): Promise<readonly string[]> {
+  const lists: BlobCopy[] = []
+  for await (const found of copiesOf(storage, digest, { ...options, range: presenceRange })) if (found.isList) lists.push(found)
+  return chunksInLists(lists)
+}
+
+/**
+ * The chunks that the lists of one blob name, all its copies of them: one that was damaged is made good by another.
+ *
+ * @throws {@link MillraceError} `STORAGE_CORRUPT` when all are damaged; `FORMAT_UNSUPPORTED` when one is a newer library's.
+ */
+export function chunksInLists(lists: readonly Pick<BlobCopy, 'key' | 'object'>[]): readonly string[] {
   const chunks = new Set<string>()
-  // All copies: where a list was damaged, the sound one is another.
-  for await (const { key, object } of copiesOf(storage, digest, { ...options, range: signatureRange })) {
-    if (!isChunkList(object.bytes)) continue
-    const list = await listAt(storage, key, digest, options)
-    if (list !== 'absent') for (const chunk of list?.chunks ?? []) chunks.add(chunk)
+  let [damaged, isKnown]: [MillraceError | undefined, boolean] = [undefined, false]
+  for (const { key, object } of lists) {
+    const list = decodeChunkList(object.bytes)
+    if (list === undefined) damaged ??= damagedList(key)
+    else isKnown = true
+    for (const chunk of list?.chunks ?? []) chunks.add(chunk)
   }
+  if (damaged !== undefined && !isKnown) throw damaged
   return [...chunks]
 }
 
-/** What a read needs to tell a list of chunks from content. */
-export const signatureRange: { readonly start: number; readonly end: number } = { start: 0, end: chunkListSignature.length }
+/** What a read needs to tell that something is there. */
+export const presenceRange: ByteRange = { start: 0, end: 1 }
 
-/** The list of chunks at a key, undefined when what is there is content that only looks like one. */
-export async function listAt(
-  storage: StorageAdapter,
-  key: string,
-  digest: string,
-  options: Options,
-): Promise<ReadChunkList | 'absent' | undefined> {
-  const object = await storage.get(key, options)
-  if (object === undefined) return 'absent'
-  return (await sha256HexAsync(object.bytes)) === digest ? undefined : decodeChunkList(object.bytes)
+async function hasContent(storage: StorageAdapter, digest: string, options: Options): Promise<boolean> {
+  for await (const _ of copiesOf(storage, digest, { ...options, range: presenceRange, contentOnly: true })) return true
+  return false
+}
+
+/** What was wrong with the copies of a blob that were tried, of which another may be sound. */
+class CopyFaults {
+  /** What to tell when none is sound: that a newer library can read it rather than that a copy is damaged, else of the first. */
+  worst: MillraceError | undefined
+
+  /** @throws the error when it is of something else than the copy. */
+  add(error: unknown): void {
+    if (MillraceError.is(error, 'FORMAT_UNSUPPORTED')) this.worst = error
+    else if (MillraceError.is(error, 'STORAGE_CORRUPT') || MillraceError.is(error, 'STORAGE_NOT_FOUND')) this.worst ??= error
+    else throw error
+  }
 }
 
 async function create(
   storage: StorageAdapter,
   digest: string,
   bytes: Uint8Array,
-  options: Options & { readonly mayBeMarked: boolean },
+  options: Options & { readonly mayBeMarked: boolean; readonly isList: boolean },
 ): Promise<void> {
   const signal = options.signal === undefined ? {} : { signal: options.signal }
   const copy = options.mayBeMarked ? await firstUnmarkedCopy(storage, digest, signal) : 0
   try {
-    await storage.putIfAbsent(copyKey(digest, copy), bytes, signal)
+    await storage.putIfAbsent(keyOfCopy({ digest, copy, isList: options.isList }), bytes, signal)
   } catch (error) {
     if (!MillraceError.is(error, 'STORAGE_CONFLICT')) throw error
   }
@@ -158,7 +177,24 @@ function notFound(storage: StorageAdapter, digest: string): MillraceError<'STORA
   })
 }
 
-async function assemble(storage: StorageAdapter, key: string, digest: string, list: ChunkList, options: Options): Promise<Uint8Array> {
+async function verified({ key, digest, object }: BlobCopy): Promise<Uint8Array> {
+  const received = await sha256HexAsync(object.bytes)
+  if (received !== digest) throw corrupt(key, `digest mismatch: ${object.bytes.length} bytes of SHA-256 ${received}`)
+  return object.bytes
+}
+
+function intactList(key: string, bytes: Uint8Array): ChunkList {
+  const list = decodeChunkList(bytes)
+  if (list === undefined) throw damagedList(key)
+  return list
+}
+
+function damagedList(key: string): MillraceError<'STORAGE_CORRUPT'> {
+  return corrupt(key, 'its list of chunks is damaged')
+}
+
+async function assemble(storage: StorageAdapter, { key, digest, object }: BlobCopy, options: Options): Promise<Uint8Array> {
+  const list = intactList(key, object.bytes)
   const chunkAt = async (index: number): Promise<Uint8Array> => {
     const chunkDigest = list.chunks[index] ?? ''
     const chunk = await readChunk(storage, chunkDigest, options)
@@ -190,12 +226,14 @@ function roomFor(key: string, sizeBytes: number): Uint8Array {
   }
 }
 
-/** A chunk is never a list of chunks itself, whatever it looks like. */
 async function readChunk(storage: StorageAdapter, digest: string, options: Options): Promise<Uint8Array> {
-  let fault: MillraceError | undefined
-  for await (const { key, object } of copiesOf(storage, digest, options)) {
-    if ((await sha256HexAsync(object.bytes)) === digest) return object.bytes
-    fault ??= corrupt(key, 'digest mismatch')
+  const faults = new CopyFaults()
+  for await (const found of copiesOf(storage, digest, { ...options, contentOnly: true })) {
+    try {
+      return await verified(found)
+    } catch (error) {
+      faults.add(error)
+    }
   }
-  throw fault ?? notFound(storage, digest)
+  throw faults.worst ?? notFound(storage, digest)
 }

@@ -3,7 +3,7 @@ import { mapConcurrently } from '../core/concurrency.ts'
 import { invalidArgument } from '../core/invalid-argument.ts'
 import { receivedText } from '../core/received.ts'
 import type { StorageAdapter } from './adapter.ts'
-import { copyKey } from './blob-copies.ts'
+import { keyOfCopy } from './blob-copies.ts'
 import type { BlobTotal, CollectBlobsOptions, CollectedBlobs } from './blob-references.ts'
 import type { CollectionLog } from './collection-log.ts'
 import { collectionLog } from './collection-log.ts'
@@ -23,8 +23,9 @@ const dayMs = 86_400_000
  * What was stored with `putBlob` and is not named yet is kept while it is younger than `olderThanMs`: longer than the longest run. A marker of about 100
  * bytes stays for each copy that was ever collected. Memory, measured with 1,000,000 blobs on Node 20: 105 bytes for each that is named, 410 for each that is not.
  *
- * @throws {@link MillraceError} `STORAGE_CAPABILITY_MISSING`, `ARGUMENT_INVALID` (no sources, a name that is no SHA-256); what a source throws: then
- * nothing was deleted.
+ * @throws {@link MillraceError} `STORAGE_CAPABILITY_MISSING`; `ARGUMENT_INVALID` (no sources, a name that is no SHA-256); what a source throws; `STORAGE_CORRUPT`
+ * when the list of the chunks of a large blob that is named is damaged in all its copies (store its content again, or delete what names it), `FORMAT_UNSUPPORTED`
+ * when it is of a newer library: then nothing was deleted.
  * @example
  * const digest = await putBlob(storage, bytes)
  * const nobody = { name: 'nobody', async *references() {} }
@@ -70,7 +71,7 @@ async function removeUnneeded(
     candidates.filter(({ digest }) => !needed.has(digest)),
     writesAtOnce,
     async (listed) => {
-      await storage.delete(copyKey(listed.digest, listed.copy), signal)
+      await storage.delete(keyOfCopy(listed), signal)
       collected.add(listed)
     },
     options.signal,

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Random } from '../core/random.ts'
 import type { StorageAdapter } from './adapter.ts'
-import { copyKey, firstUnmarkedCopy } from './blob-copies.ts'
+import { copiesNumbered, firstUnmarkedCopy } from './blob-copies.ts'
 import { collectionLog, wasEverCollected } from './collection-log.ts'
 import { markCopy } from './collection-marker.ts'
 import { examineCopy } from './verify-blob.ts'
@@ -19,7 +19,7 @@ export interface CondemnOptions {
  * and so does a sound one that a failing disk or network read wrongly; what is marked is collected when nothing names it any more.
  *
  * @returns true when something was found damaged and marked.
- * @throws {@link MillraceError} `STORAGE_CAPABILITY_MISSING` when the storage cannot put if absent.
+ * @throws {@link MillraceError} `STORAGE_CAPABILITY_MISSING` when the storage cannot put if absent; `FORMAT_UNSUPPORTED` for a list of chunks of a newer library.
  * @example
  * const digest = await putBlob(storage, bytes)
  * await condemnBlob(storage, digest) // false
@@ -42,10 +42,15 @@ async function markDamage(
   options: { readonly signal?: AbortSignal },
 ): Promise<number> {
   const copy = await firstUnmarkedCopy(storage, digest, options)
-  const object = await storage.get(copyKey(digest, copy), options)
-  if (object === undefined) return 0
-  const { condition, corruptChunks } = await examineCopy(storage, digest, object, options)
-  if (condition !== 'corrupt') return 0
+  const corruptChunks: string[] = []
+  let isDamaged = false
+  for await (const found of copiesNumbered(storage, digest, copy, options)) {
+    const examined = await examineCopy(storage, found, options)
+    if (examined.condition === 'intact') return 0
+    if (examined.condition === 'corrupt') isDamaged = true
+    corruptChunks.push(...examined.corruptChunks)
+  }
+  if (!isDamaged) return 0
   let marked = 0
   for (const chunk of corruptChunks) marked += await markDamage(storage, chunk, clock, options)
   if (corruptChunks.length > 0) return marked

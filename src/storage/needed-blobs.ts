@@ -1,19 +1,17 @@
 import { mapConcurrently } from '../core/concurrency.ts'
 import { MillraceError } from '../core/error.ts'
 import type { StorageAdapter } from './adapter.ts'
-import { copyKey, copyOfKey } from './blob-copies.ts'
+import type { BlobCopy, CopyName } from './blob-copies.ts'
+import { copyOfKey, keyOfCopy } from './blob-copies.ts'
 import type { BlobReferences } from './blob-references.ts'
-import { chunkBytes, listAt, signatureRange } from './blobs.ts'
-import { isChunkList, isSizeOfChunkList } from './chunk-list.ts'
+import { chunksInLists } from './blobs.ts'
 
 interface Options {
   readonly signal?: AbortSignal
 }
 
-/** A copy of a blob that a list told of. */
-export interface ListedCopy {
-  readonly digest: string
-  readonly copy: number
+/** A copy of a blob that the storage told of when it was asked for all. */
+export interface ListedCopy extends CopyName {
   readonly sizeBytes: number
   readonly modifiedAt: number
 }
@@ -24,8 +22,11 @@ const readsAtOnce = 8
  * The blobs that are needed: those that are named, and the chunks of the large ones among them. Lists all blobs, and tells `onUnnamed` of those that nothing
  * names, chunks of large blobs among them, and `onListed` of all.
  *
- * The list comes after the references: what a confirmed reference needs is in it. So only a named blob that has a copy of a size that a list of chunks can
- * have, in a storage that has a full chunk, must be read to see whether it is large.
+ * They are listed after the references were read: what a confirmed reference needs is among them. Nothing is read but the lists of chunks of the named ones,
+ * which their keys tell from content.
+ *
+ * @throws {@link MillraceError} `STORAGE_CORRUPT` when the list of a named blob is damaged in all its copies, `FORMAT_UNSUPPORTED` when it is of a newer library:
+ * then nobody knows which chunks are needed, and nothing may go.
  */
 export async function neededBlobs(
   storage: StorageAdapter,
@@ -34,19 +35,16 @@ export async function neededBlobs(
   options: Options,
 ): Promise<ReadonlySet<string>> {
   const needed = await namedBlobs(references, options)
-  const perhapsLarge: ListedCopy[] = []
-  let hasFullChunk = false
+  const large = new Map<string, CopyName[]>()
   for await (const { key, sizeBytes, modifiedAt } of storage.list('blobs', options)) {
     const found = copyOfKey(key)
     if (found === undefined) continue
     const listed = { ...found, sizeBytes, modifiedAt }
     tell.onListed(listed)
-    if (sizeBytes === chunkBytes) hasFullChunk = true
     if (!needed.has(listed.digest)) tell.onUnnamed(listed)
-    else if (isSizeOfChunkList(sizeBytes, chunkBytes)) perhapsLarge.push(listed)
+    else if (listed.isList) large.set(listed.digest, [...(large.get(listed.digest) ?? []), found])
   }
-  if (!hasFullChunk) return needed
-  const chunks = await mapConcurrently(perhapsLarge, readsAtOnce, (listed) => chunksOf(storage, listed, options), options.signal)
+  const chunks = await mapConcurrently(large.values(), readsAtOnce, (lists) => chunksOf(storage, lists, options), options.signal)
   for (const chunk of chunks.flat()) needed.add(chunk)
   return needed
 }
@@ -68,10 +66,12 @@ async function namedBlobs(references: readonly BlobReferences[], options: Option
   return named
 }
 
-async function chunksOf(storage: StorageAdapter, { digest, copy }: ListedCopy, options: Options): Promise<readonly string[]> {
-  const key = copyKey(digest, copy)
-  const start = await storage.get(key, { ...options, range: signatureRange })
-  if (start === undefined || !isChunkList(start.bytes)) return []
-  const list = await listAt(storage, key, digest, options)
-  return list === 'absent' ? [] : (list?.chunks ?? [])
+async function chunksOf(storage: StorageAdapter, names: readonly CopyName[], options: Options): Promise<readonly string[]> {
+  const lists: Pick<BlobCopy, 'key' | 'object'>[] = []
+  for (const name of names) {
+    const key = keyOfCopy(name)
+    const object = await storage.get(key, options)
+    if (object !== undefined) lists.push({ key, object })
+  }
+  return chunksInLists(lists)
 }

@@ -8,7 +8,8 @@ import { openModelPackage, storeModelPackage } from '../../src/model/store-packa
 import { listRuns, Pipeline, readRun } from '../../src/pipeline/index.ts'
 import { Registry } from '../../src/registry/registry.ts'
 import type { StorageAdapter } from '../../src/storage/adapter.ts'
-import { blobKey, chunkBytes, getBlob, hasBlob, putBlob } from '../../src/storage/blobs.ts'
+import { listKey } from '../../src/storage/blob-copies.ts'
+import { chunkBytes, getBlob, hasBlob, putBlob } from '../../src/storage/blobs.ts'
 import { MemoryStorage } from '../../src/storage/memory.ts'
 import { flightDataset, flightPackage } from '../fixtures/model/flights.ts'
 import { stage } from '../unit/pipeline/support/stages.ts'
@@ -83,11 +84,15 @@ test(`${row14}: of a blob in chunks, its list and its chunks`, async () => {
   const storage = new MemoryStorage()
   const bytes = new Uint8Array(chunkBytes + 100).map((_, index) => index % 251)
   const digest = await putBlob(storage, bytes)
-  const list = blobKey(digest)
+  const list = listKey(digest, 0)
   const blob = async (from: StorageAdapter): Promise<string> => sha256Hex(await getBlob(from, digest))
-  // A list whose names of chunks are damaged names one that is nowhere.
-  const listFaults = [...faults, 'STORAGE_NOT_FOUND']
-  const inList = await flipEachByte({ storage, readers: { blob }, faults: listFaults, step: size(11, 1), keys: (key) => key === list })
+  const inList = await flipEachByte({
+    storage,
+    readers: { blob },
+    faults: ['STORAGE_CORRUPT'],
+    step: size(11, 1),
+    keys: (key) => key === list,
+  })
   expect(inList.wrong).toEqual([])
   expect(inList.flips).toBeGreaterThan(size(10, 200))
   const step = size(4_000_000, 100_000)
@@ -96,7 +101,7 @@ test(`${row14}: of a blob in chunks, its list and its chunks`, async () => {
   const asked = await flipEachByte({
     storage,
     readers: { there },
-    faults: [...listFaults, 'false'],
+    faults: ['false'],
     step: size(31, 1),
     keys: (key) => key === list,
   })

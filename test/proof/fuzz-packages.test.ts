@@ -8,9 +8,9 @@ import { loadModelPackage } from '../../src/model/load-package.ts'
 import type { ModelPackage } from '../../src/model/model-package.ts'
 import { openModelPackage, storeModelPackage } from '../../src/model/store-package.ts'
 import { Registry } from '../../src/registry/registry.ts'
+import { listKey } from '../../src/storage/blob-copies.ts'
 import { chunkBytes, getBlob, hasBlob, putBlob } from '../../src/storage/blobs.ts'
 import { crc32 } from '../../src/storage/crc32.ts'
-import { blobKey } from '../../src/storage/index.ts'
 import { MemoryStorage } from '../../src/storage/memory.ts'
 import { flightPackage } from '../fixtures/model/flights.ts'
 import { collect, packageNamed } from '../unit/registry/registry-fixtures.ts'
@@ -204,10 +204,9 @@ test('a manifest of any bytes under its own digest is a typed fault', async () =
 test('a list of chunks that asks for a size is a typed fault before the size is had', async () => {
   const storage = new MemoryStorage()
   const digest = await putBlob(storage, new Uint8Array(chunkBytes + 1))
-  const stored = (await storage.get(blobKey(digest)))?.bytes ?? new Uint8Array(0)
+  const stored = (await storage.get(listKey(digest, 0)))?.bytes ?? new Uint8Array(0)
   const text = decoder.decode(stored)
-  const brace = text.indexOf('{')
-  const list = JSON.parse(text.slice(brace)) as Record<string, unknown>
+  const list = JSON.parse(text.slice(text.indexOf('{'))) as Record<string, unknown>
   const chunk = '0'.repeat(64)
   const lists: unknown[] = []
   for (const path of pathsIn(list)) for (const value of hostileValues) lists.push(withValue(list, path, value))
@@ -219,7 +218,10 @@ test('a list of chunks that asks for a size is a typed fault before the size is 
   ] as const)
     lists.push({ ...list, sizeBytes, chunkBytes: chunkSize, chunks: Array(Math.ceil(sizeBytes / chunkSize)).fill(chunk) })
   for (const each of lists) {
-    await storage.put(blobKey(digest), encoder.encode(text.slice(0, brace) + (JSON.stringify(each) ?? '')))
+    const json = JSON.stringify(each) ?? ''
+    // With the checksum of what it says, so that what it says is looked at.
+    const checksum = crc32(encoder.encode(json)).toString(16).padStart(8, '0')
+    await storage.put(listKey(digest, 0), encoder.encode(`millrace-chunks ${checksum}\n${json}`))
     for (const read of [getBlob, hasBlob]) {
       const longest = await longestAllocation(() => outcomeOf(shown(each), () => read(storage, digest)))
       expect(longest, shown(each)).toBeLessThan(2 ** 26)

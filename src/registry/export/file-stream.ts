@@ -6,6 +6,7 @@ import type { DecodedFrame, FrameKind } from '../../storage/frame.ts'
 import { decodeFrame, encodeFrame, frameSizeBytes } from '../../storage/frame.ts'
 import type { ExportedFile } from './export-index.ts'
 import { assertFile, assertIterable, exportInvalid } from './export-index.ts'
+import { overSource } from './over-source.ts'
 
 const streamFormat = { format: 'millrace-files', supportedVersion: 1 } as const
 /** So much of a file is in one frame. */
@@ -21,11 +22,19 @@ const encoder = new TextEncoder()
  * Layout: a header frame with the format; for each file a header frame with path and size and data frames of at most 1 MB; a footer frame with the number
  * of files, so that a stream that was cut short is told from a whole one.
  *
+ * Whoever ends the iteration closes the files at once, also while it waits for the next.
+ *
  * @example
  * const body = encodeFiles(exportModel(registry, 'flight-delay'))
  * const { versions } = await importModel(new Registry({ storage: new MemoryStorage() }), decodeFiles(body))
  */
-export async function* encodeFiles(
+export function encodeFiles(
+  files: AsyncIterable<ExportedFile> | Iterable<ExportedFile>,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  return overSource(files, encoded)
+}
+
+async function* encoded(
   files: AsyncIterable<ExportedFile> | Iterable<ExportedFile>,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   assertIterable('files', files)
@@ -49,14 +58,22 @@ export async function* encodeFiles(
 }
 
 /**
- * The files again, one at a time, each whole and with its checksums right.
+ * The files again, one at a time, each whole and with its checksums right. Whoever ends the iteration, as an import that fails or is aborted does, closes the
+ * chunks at once, also while it waits for the next.
  *
  * @param options - `maxFileBytes`: a larger file is refused before it is read; default 4 GB.
  * @throws {@link MillraceError} `EXPORT_INVALID` for a stream that is damaged, cut short or none; `FORMAT_UNSUPPORTED` for one of a newer library.
  */
-export async function* decodeFiles(
+export function decodeFiles(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   options: { readonly maxFileBytes?: number } = {},
+): AsyncGenerator<ExportedFile, void, undefined> {
+  return overSource(chunks, (open) => decoded(open, options))
+}
+
+async function* decoded(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  options: { readonly maxFileBytes?: number },
 ): AsyncGenerator<ExportedFile, void, undefined> {
   const { maxFileBytes = 4 * 1024 ** 3 } = options
   assertIterable('chunks', chunks)

@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../../core/abort.ts'
 import type { Clock } from '../../core/clock.ts'
 import { systemClock } from '../../core/clock.ts'
 import { digestOfJson, sha256HexAsync } from '../../core/digest.ts'
@@ -9,12 +10,14 @@ import type { ModelRegistry, ModelVersion } from '../../model/model-registry.ts'
 import { openModelPackage } from '../../model/store-package.ts'
 import type { StorageAdapter } from '../../storage/adapter.ts'
 import { MemoryStorage } from '../../storage/memory.ts'
-import { accountOf, assertObject } from '../names.ts'
+import { accountOf, assertBoolean, assertObject } from '../names.ts'
+import { noNotes } from '../version-notes.ts'
 import type { ExportedFile, ExportedVersion, ExportIndex } from './export-index.ts'
 import { assertFile, assertIterable, decodeIndex, exportInvalid, indexPath, manifestPath, partPath } from './export-index.ts'
 import type { UnmovedAlias } from './import-aliases.ts'
 import { moveAliases } from './import-aliases.ts'
 import { ImportStaging } from './import-staging.ts'
+import { untilAbortedOf } from './over-source.ts'
 
 export interface ImportModelOptions {
   /** Of the model here; default the name that it had. */
@@ -46,13 +49,16 @@ export interface ImportedModel {
  * version is known by where it came from.
  *
  * Guarantee: all files are read and verified first (every digest, size and path); when one is missing, damaged, unknown or there twice, nothing is
- * registered. Paths of files never become keys of a storage. What others collect meanwhile takes nothing of it, as long as a file is registered within a week
- * of its being read.
+ * registered, nor when the registry does not take the model's name, a tag or a description (of a registry without `checkNotes` that is known only when it
+ * refuses them). Paths of files never become keys of a storage. What others collect meanwhile takes nothing of it, as long as a file is registered within a
+ * week of its being read.
  *
  * Aliases move last, each for itself: one that is protected, that a gate refuses or that cannot be an alias here stays where it is, and is told of in
  * `unmovedAliases` with the fault.
  *
- * @throws {@link MillraceError} `EXPORT_INVALID` naming the file; `FORMAT_UNSUPPORTED` for an export of a newer library; `ARGUMENT_INVALID`.
+ * An abort rejects at once, also while the files are waited for, and tells them to end without waiting for that; a failure tells them to end, too.
+ *
+ * @throws {@link MillraceError} `EXPORT_INVALID` naming the file and what of it; `FORMAT_UNSUPPORTED` for an export of a newer library; `ARGUMENT_INVALID`.
  * @example
  * const { versions } = await importModel(registry, exportModel(registry, 'flight-delay'), { name: 'flight-delay-copy' })
  * versions // [{ from: 1, to: 1 }]
@@ -65,14 +71,16 @@ export async function importModel(
   assertObject('options', options)
   assertIterable('files', files)
   const account = accountOf(options)
-  const { clock = systemClock, random = systemRandom, signal } = options
+  const { aliases = false, clock = systemClock, random = systemRandom, signal } = options
+  assertBoolean('aliases', aliases)
+  if (options.name !== undefined) registry.checkNotes?.(options.name, noNotes)
   const io = signal === undefined ? {} : { signal }
-  const staging = await ImportStaging.begin(options.staging ?? new MemoryStorage(), { clock, random, ...io })
+  const staging = new ImportStaging(options.staging ?? new MemoryStorage(), { clock, random })
   try {
-    const index = await stageFiles(files, staging, io)
+    const index = await stageFiles(files, { staging, check: (read) => checkIndex(registry, options.name, read) }, io)
     const name = options.name ?? index.name
     const numbers = await registerAll(registry, name, index, staging, io)
-    const wanted = options.aliases === true ? Object.entries(index.aliases) : []
+    const wanted = aliases ? Object.entries(index.aliases) : []
     const targets = wanted.map(([alias, version]) => ({ alias, version: numbers.get(version) as number }))
     const told = { ...account, reason: account.reason ?? `imported from "${index.name}"` }
     const unmovedAliases = await moveAliases(registry, name, targets, told, io)
@@ -102,6 +110,23 @@ async function registerAll(
   return numbers
 }
 
+/** What the registry would refuse of it later, when half is registered. */
+function checkIndex(registry: ModelRegistry, name: string | undefined, index: ExportIndex): void {
+  assertAccepted('', () => registry.checkNotes?.(name ?? index.name, noNotes))
+  for (const { version, tags, description } of index.versions)
+    assertAccepted(`in version ${version}, `, () => registry.checkNotes?.(name ?? index.name, { tags, description }))
+}
+
+function assertAccepted(place: string, check: () => void): void {
+  try {
+    check()
+  } catch (cause) {
+    if (!MillraceError.is(cause, 'ARGUMENT_INVALID')) throw cause
+    const { argument, expected, received } = cause.details
+    throw exportInvalid(indexPath, `${place}${argument}: expected ${expected}, received ${received}`, cause)
+  }
+}
+
 function importKey({ name }: ExportIndex, { version, manifestDigest }: ExportedVersion): string {
   return `import/${digestOfJson({ name, version, manifestDigest })}`
 }
@@ -120,21 +145,22 @@ async function addNotes(
 /** All files, verified and kept under their digests. */
 async function stageFiles(
   files: AsyncIterable<ExportedFile> | Iterable<ExportedFile>,
-  staging: ImportStaging,
+  { staging, check }: { readonly staging: ImportStaging; readonly check: (index: ExportIndex) => void },
   io: { readonly signal?: AbortSignal },
 ): Promise<ExportIndex> {
   let index: ExportIndex | undefined
   /** By path, how many bytes are to come; undefined where only the digest is known. */
   const expected = new Map<string, { readonly digest: string; readonly sizeBytes?: number }>()
   const seen = new Set<string>()
-  for await (const file of files) {
-    io.signal?.throwIfAborted()
+  for await (const file of untilAbortedOf(files, io.signal)) {
+    throwIfAborted(io.signal)
     const { path, bytes } = assertFile(file)
     if (seen.has(path)) throw exportInvalid(path, 'it came before')
     seen.add(path)
     if (index === undefined) {
       if (path !== indexPath) throw exportInvalid(path, `the first file must be "${indexPath}"`)
       index = decodeIndex(bytes)
+      check(index)
       for (const { manifestDigest: digest } of index.versions) expected.set(manifestPath(digest), { digest })
       continue
     }

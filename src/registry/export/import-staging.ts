@@ -23,29 +23,18 @@ interface Options {
 export class ImportStaging {
   readonly storage: StorageAdapter
   readonly #folder: string
-  readonly #writer: BlobWriter
+  /** Begun with the first file. */
+  #writer: BlobWriter | undefined
   readonly #keys: string[] = []
 
-  private constructor(storage: StorageAdapter, id: string, writer: BlobWriter) {
+  constructor(storage: StorageAdapter, source: { readonly clock: Clock; readonly random: Random }) {
     this.storage = storage
-    this.#folder = `${folder}/${id}`
-    this.#writer = writer
+    this.#folder = `${folder}/${createIdentifierSource(source)()}`
   }
 
-  static async begin(
-    storage: StorageAdapter,
-    options: { readonly clock: Clock; readonly random: Random } & Options,
-  ): Promise<ImportStaging> {
-    const { signal, ...source } = options
-    return new ImportStaging(
-      storage,
-      createIdentifierSource(source)(),
-      await BlobWriter.begin(storage, signal === undefined ? {} : { signal }),
-    )
-  }
-
-  /** Stores a file; it is there until {@link ImportStaging.end}, whatever is collected meanwhile. */
+  /** Stores a file, one after the other; it is there until {@link ImportStaging.end}, whatever is collected meanwhile. */
   async put(bytes: Uint8Array, options: Options): Promise<void> {
+    this.#writer ??= await BlobWriter.begin(this.storage, options)
     const digest = await this.#writer.put(bytes, options)
     const key = `${this.#folder}/${digest}`
     this.#keys.push(key)

@@ -5,7 +5,7 @@ import { MillraceError, messageOf } from '../../core/error.ts'
 import type { Random } from '../../core/random.ts'
 import { systemRandom } from '../../core/random.ts'
 import type { Authorization, MlflowCredentials } from './credentials.ts'
-import { authorize, loginOf } from './credentials.ts'
+import { assertCredentials, authorize, loginOf } from './credentials.ts'
 import type { Reply } from './reply.ts'
 import { faultOf, isTransient, isTransientStatus, jsonOf, readReply, unavailable } from './reply.ts'
 
@@ -55,7 +55,7 @@ const bytesASecond = 1_000_000
 /**
  * Requests to one server: authorized, timed out, sent again where that is safe, their failures told as {@link MillraceError}s in which no secret is.
  *
- * @throws {@link MillraceError} `ARGUMENT_INVALID` for an address that is none, or that holds a password.
+ * @throws {@link MillraceError} `ARGUMENT_INVALID` for an address that is none, or that holds a password, and for credentials that are none.
  */
 export class MlflowConnection {
   /** The server in messages: its address, which holds no secret. */
@@ -75,6 +75,7 @@ export class MlflowConnection {
     this.label = this.#base
     if (!(Number.isInteger(attempts) && attempts >= 1)) throw invalid('attempts', '1 or more', String(attempts))
     if (!(timeoutMs > 0)) throw invalid('timeoutMs', 'more than 0', String(timeoutMs))
+    assertCredentials(options.credentials)
     this.#options = options
     this.#attempts = attempts
     this.#timeoutMs = timeoutMs

@@ -1,3 +1,4 @@
+import { invalidArgument } from '../../core/invalid-argument.ts'
 import { redacted, Secret } from '../../log/secret.ts'
 import { unavailable } from './reply.ts'
 
@@ -27,6 +28,13 @@ export async function loginOf(credentials: MlflowCredentials | undefined, regist
   }
   if (isLogin(login)) return login
   throw unavailable(registry, 'the function that gives the credentials gave no login')
+}
+
+/** That it is a login or a function. What is not may hold a secret all the same, so nothing of it is told. @throws {@link MillraceError} `ARGUMENT_INVALID`. */
+export function assertCredentials(credentials: unknown): void {
+  if (credentials === undefined || typeof credentials === 'function' || isLogin(credentials)) return
+  const expected = 'a username and a password, a token, or a function that gives one of these'
+  throw invalidArgument('credentials', expected, typeof credentials === 'object' ? 'something else' : `a ${typeof credentials}`)
 }
 
 function isLogin(value: unknown): value is MlflowLogin {

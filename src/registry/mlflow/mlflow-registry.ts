@@ -8,6 +8,7 @@ import type {
   ListVersionsOptions,
   ModelRegistry,
   ModelVersion,
+  ModelVersionNotes,
   RegisterModelOptions,
   RegistryEvent,
   SetAliasOptions,
@@ -46,7 +47,9 @@ export interface MlflowRegistryOptions extends MlflowConnectionOptions {
  * be read here.
  *
  * Guarantees: a version that can be seen is whole, and every blob is verified when it is loaded; a registration that fails leaves no version; the same
- * idempotency key makes one version, also where an answer was lost.
+ * idempotency key makes one version, also where an answer was lost. Where the very first registration of a model fails last, MLflow's own entry of that model may
+ * stay, without versions: it is harmless and stays unmentioned in `models()`, and the next registration uses it. It is not deleted, since MLflow would delete
+ * what others have begun to register there with it.
  *
  * What MLflow cannot do, this cannot do either: there are no conditional changes, so of two who move an alias at once the last wins, and `expectedVersion` is
  * looked at before the move, not with it; there is no history of aliases. Numbers are never used twice, but may have gaps: of two that are
@@ -54,7 +57,7 @@ export interface MlflowRegistryOptions extends MlflowConnectionOptions {
  *
  * Tested with MLflow 3.17. Artifacts must go through the server (`--serve-artifacts`, its default).
  *
- * @throws {@link MillraceError} `ARGUMENT_INVALID` for an address that is none. Each call may throw `REGISTRY_DENIED` and `REGISTRY_UNAVAILABLE`, and one that
+ * @throws {@link MillraceError} `ARGUMENT_INVALID` for an address or credentials that are none. Each call may throw `REGISTRY_DENIED` and `REGISTRY_UNAVAILABLE`, and one that
  * needs artifacts `REGISTRY_UNSUPPORTED` when the server does not pass them on.
  * @example
  * const registry = new MlflowRegistry({ url: 'http://127.0.0.1:5000', credentials: { username: 'ci', password: new Secret('hunter2') } })
@@ -205,6 +208,12 @@ export class MlflowRegistry implements ModelRegistry {
     await this.#finder.version(name, version, options)
     if (!(await this.#store.describe(name, version, text, signal))) throw await this.#finder.notFound(name, version, signal)
     return this.version(name, version, options)
+  }
+
+  checkNotes(name: string, { tags, description }: ModelVersionNotes): void {
+    assertModelName(name)
+    assertTags(tags)
+    assertDescription(description)
   }
 
   /**

@@ -19,17 +19,16 @@ export async function* watchModel(
   const { clock, intervalMs = 1000, signal } = options
   if (!(intervalMs > 0)) throw invalidArgument('intervalMs', 'a number of milliseconds above 0', String(intervalMs))
   const io = signal === undefined ? {} : { signal }
-  let before: { readonly model: ServerModel | undefined } | undefined
+  let told: Told | undefined
   let failures = 0
   while (true) {
     throwIfAborted(signal)
     try {
       const model = await store.model(name, io)
-      const events =
-        before === undefined ? [] : await changesOf(store, name, alias, { before: before.model, now: model, time: clock.now() }, io)
-      before = { model }
+      if (told === undefined)
+        told = { modelCreatedAt: model?.createdAt, newestVersion: model?.newestVersion ?? 0, at: model?.aliases.get(alias) ?? null }
+      else yield* changes(store, { name, alias, model, told, time: clock.now() }, io)
       failures = 0
-      yield* events
     } catch (error) {
       if (!isTransient(error)) throw error
       failures += 1
@@ -38,25 +37,44 @@ export async function* watchModel(
   }
 }
 
-async function changesOf(
+/** What whoever watches knows by now. */
+interface Told {
+  /** Undefined while there is no model. */
+  modelCreatedAt: number | undefined
+  /** The highest number told. More than any that the model had when it was read: versions are read after it, and meanwhile others are made. */
+  newestVersion: number
+  /** Where the alias is. */
+  at: number | null
+}
+
+/** Notes in `told` what it tells before it tells it, so that nothing is told twice when the next read fails. */
+async function* changes(
   store: VersionStore,
-  name: string,
-  alias: string,
-  looks: { readonly before: ServerModel | undefined; readonly now: ServerModel | undefined; readonly time: number },
+  look: {
+    readonly name: string
+    readonly alias: string
+    readonly model: ServerModel | undefined
+    readonly told: Told
+    readonly time: number
+  },
   options: { readonly signal?: AbortSignal },
-): Promise<readonly RegistryEvent[]> {
-  const { before, now, time } = looks
-  const events: RegistryEvent[] = []
-  const last = before?.newestVersion ?? 0
-  if ((now?.newestVersion ?? 0) > last) {
-    for await (const { version, createdAt } of store.versions(name, last, options))
-      events.push({ type: 'version-registered', name, time: createdAt, version })
+): AsyncGenerator<RegistryEvent, void, undefined> {
+  const { name, alias, model, told, time } = look
+  // The numbers of a model that was deleted and made again begin again.
+  if (model?.createdAt !== told.modelCreatedAt) {
+    told.modelCreatedAt = model?.createdAt
+    told.newestVersion = 0
   }
-  const from = before?.aliases.get(alias) ?? null
-  const to = now?.aliases.get(alias) ?? null
-  if (from !== to) {
-    const { reason, by } = now === undefined || to === null ? { reason: null, by: null } : aliasNoteOf(now, alias)
-    events.push({ type: 'alias-moved', name, time, alias, from, to, reason, by })
+  if (model !== undefined && model.newestVersion > told.newestVersion) {
+    for await (const { version, createdAt } of store.versions(name, told.newestVersion, options)) {
+      told.newestVersion = version
+      yield { type: 'version-registered', name, time: createdAt, version }
+    }
   }
-  return events
+  const from = told.at
+  const to = model?.aliases.get(alias) ?? null
+  if (from === to) return
+  told.at = to
+  const { reason, by } = model === undefined || to === null ? { reason: null, by: null } : aliasNoteOf(model, alias)
+  yield { type: 'alias-moved', name, time, alias, from, to, reason, by }
 }

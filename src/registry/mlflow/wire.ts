@@ -15,6 +15,8 @@ export interface ServerVersion {
 
 export interface ServerModel {
   readonly name: string
+  /** Milliseconds since 1970 UTC; tells a model from a later one of the same name. */
+  readonly createdAt: number
   readonly tags: ReadonlyMap<string, string>
   readonly aliases: ReadonlyMap<string, number>
   /** The highest number; 0 without versions. */
@@ -61,6 +63,7 @@ export function modelFrom(value: unknown, registry: string): ServerModel {
   })
   return {
     name: textOf(fields.name, registry),
+    createdAt: numberOf(fields.creation_timestamp) || 0,
     tags: pairsOf(fields.tags, registry),
     aliases: new Map(aliases),
     newestVersion: Math.max(0, ...listOf(fields.latest_versions).map((version) => versionFrom(version, registry).version)),

@@ -209,18 +209,19 @@ export class CollectionWorld {
   /** As a reader finds it: written once more, apart from the code under test. */
   #isReadable(digest: string): boolean {
     const name = (copy: number): string => `${digest.slice(0, 2)}/${digest}${copy === 0 ? '' : `-${copy}`}`
-    const isSound = (bytes: Uint8Array | undefined): boolean => {
-      if (bytes === undefined) return false
-      if (sha256(bytes) === digest) return true
-      const text = new TextDecoder().decode(bytes)
-      if (!text.startsWith('millrace-chunks\n')) return false
-      const { chunks } = JSON.parse(text.slice('millrace-chunks\n'.length)) as { readonly chunks: readonly string[] }
-      return chunks.every((chunk) => this.#isReadable(chunk))
+    const isSound = (copy: number): boolean => {
+      const content = this.objects.get(`blobs/${name(copy)}`)
+      if (content !== undefined && sha256(content) === digest) return true
+      const list = this.objects.get(`blobs/${name(copy)}.chunks`)
+      if (list === undefined) return false
+      const [, json] = /^millrace-chunks [0-9a-f]{8}\n(.*)$/.exec(new TextDecoder().decode(list)) ?? []
+      const { chunks } = JSON.parse(json ?? '{"chunks":[]}') as { readonly chunks: readonly string[] }
+      return chunks.length > 0 && chunks.every((chunk) => this.#isReadable(chunk))
     }
-    if (isSound(this.objects.get(`blobs/${name(0)}`))) return true
+    if (isSound(0)) return true
     let unmarked = 0
     while (this.objects.has(`collected/${name(unmarked)}`)) unmarked++
-    for (let copy = unmarked; copy > 0; copy--) if (isSound(this.objects.get(`blobs/${name(copy)}`))) return true
+    for (let copy = unmarked; copy > 0; copy--) if (isSound(copy)) return true
     return false
   }
 }

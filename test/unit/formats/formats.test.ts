@@ -45,7 +45,6 @@ describe('what version 1 stored', () => {
       sizeBytes: 10,
       chunkBytes: 8,
       chunks: [abcDigest, abcDigest],
-      isIntact: true,
     })
   })
 

@@ -1,7 +1,6 @@
-import { blobKey, getBlob, MemoryStorage, putBlob } from 'millrace/storage'
+import { blobChunks, blobKey, getBlob, MemoryStorage, putBlob } from 'millrace/storage'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { BlobVerifier } from '../../../src/pipeline/blob-verifier.ts'
-import { decodeChunkList } from '../../../src/storage/chunk-list.ts'
 
 describe('BlobVerifier', () => {
   let storage: MemoryStorage
@@ -90,8 +89,7 @@ describe('BlobVerifier', () => {
     const bytes = new Uint8Array(8 * 1024 * 1024 + 10).fill(7)
     const digest = await putBlob(storage, bytes)
     expect(await new BlobVerifier(storage).verify([digest])).toBe('intact')
-    const list = decodeChunkList((await storage.get(blobKey(digest)))?.bytes as Uint8Array)
-    const [first, second] = (list?.chunks ?? []) as [string, string]
+    const [first, second] = (await blobChunks(storage, digest)) as [string, string]
     await flip(blobKey(second), 5)
     expect(await new BlobVerifier(storage).verify([digest])).not.toBe('intact')
     await putBlob(storage, bytes)

@@ -47,6 +47,17 @@ describe('the size of the cache', () => {
     expect(sizeBytes).toBeGreaterThan(length)
     expect(sizeBytes).toBeLessThan(length + 10_000)
   })
+
+  it('lets an entry go whose large blob has a damaged list, which until then keeps blobs from being collected', async () => {
+    await new Pipeline('large').pipe(stage('bytes', () => new Uint8Array(9 * 1024 * 1024).fill(3))).run({ storage, clock })
+    const [list] = (await keysOf(storage, 'blobs')).filter((key) => key.endsWith('.chunks'))
+    await storage.put(list as string, new Uint8Array(0))
+    later(2 * dayMs)
+    const collect = () => collectBlobs(storage, { references: [cacheReferences(storage)], clock })
+    expect(MillraceError.is(await rejectionOf(collect()), 'STORAGE_CORRUPT')).toBe(true)
+    expect((await openCache(storage).collect({ maxBytes: 0 })).collected.entries).toBe(1)
+    expect((await collect()).collected.blobs).toBe(3)
+  })
 })
 
 describe('collecting the cache', () => {
@@ -130,6 +141,31 @@ describe('collecting the cache', () => {
       expect(MillraceError.is(await rejectionOf(cache.collect(limits)), 'ARGUMENT_INVALID')).toBe(true)
   })
 
+  it.each([
+    ['maxBytes', { maxBytes: null }],
+    ['maxBytes', { maxBytes: '' }],
+    ['maxBytes', { maxBytes: '5' }],
+    ['maxBytes', { maxBytes: [] }],
+    ['maxBytes', { maxBytes: true }],
+    ['maxAgeMs', { maxAgeMs: null }],
+    ['maxAgeMs', { maxAgeMs: new Date(0) }],
+    ['abandonedAfterMs', { maxBytes: 1, abandonedAfterMs: null }],
+    ['dryRun', { maxBytes: 0, dryRun: 'no' }],
+    ['dryRun', { maxBytes: 0, dryRun: 0 }],
+    ['maxBytes', {}],
+    ['options', undefined],
+    ['options', null],
+    ['options', 5],
+  ])('takes nothing for a limit that is none, and lets nothing go: %s of %j', async (argument, options) => {
+    await arrayOf(1).run({ storage, clock })
+    later(2 * dayMs)
+    const before = await contentOf(storage)
+    const collect = openCache(storage).collect as (options: unknown) => Promise<unknown>
+    const error = await rejectionOf(collect(options))
+    expect(MillraceError.is(error, 'ARGUMENT_INVALID') && error.details.argument).toBe(argument)
+    expect(await contentOf(storage)).toEqual(before)
+  })
+
   it('stops when aborted', async () => {
     await arrayOf(1).run({ storage, clock })
     await expect(openCache(storage).collect({ maxBytes: 0, signal: AbortSignal.abort('stop') })).rejects.toBe('stop')
@@ -154,7 +190,7 @@ describe('collecting the cache', () => {
 
 describe('what a run in progress needs', () => {
   /** Runs until the second stage waits. */
-  async function inProgress(from: MemoryStorage = storage) {
+  async function inProgress(from: MemoryStorage = storage, options: { readonly leaseMs?: number } = {}) {
     const begun = deferred()
     const end = deferred()
     const numbers = counted('numbers', () => new Float64Array(100).fill(7))
@@ -165,7 +201,7 @@ describe('what a run in progress needs', () => {
         return value.length
       }),
     )
-    const run = pipeline.run({ storage: from, clock, id: 'r' })
+    const run = pipeline.run({ storage: from, clock, id: 'r', ...options })
     await begun.promise
     await settle()
     return { run, end, numbers, pipeline }
@@ -201,6 +237,37 @@ describe('what a run in progress needs', () => {
     expect((await openCache(dead).collect({ maxBytes: 0 })).collected.entries).toBe(1)
     expect(await keysOf(dead, 'runs-open')).toEqual([])
     expect(numbers.runs()).toBe(1)
+  })
+
+  it.each([0, 1, 5000])('stays until its lease is over, where what is abandoned is let go after %i ms', async (abandonedAfterMs) => {
+    const { run, end, numbers, pipeline } = await inProgress(storage, { leaseMs: 60_000 })
+    for (let beat = 0; beat < 3; beat++) {
+      // A moment before the next beat.
+      later(59_000)
+      expect(await openCache(storage).collect({ maxBytes: 0, abandonedAfterMs })).toMatchObject({ collected: { entries: 0 }, held: 1 })
+      expect(await keysOf(storage, 'runs-open/r')).toHaveLength(1)
+      await clock.advance(15_000)
+      await settle()
+    }
+    later(60_001)
+    const copy = await copyOf(storage, () => true, clock)
+    end.resolve()
+    await run
+    expect((await pipeline.run({ storage, clock, resume: 'r' })).output).toBe(100)
+    expect(numbers.runs()).toBe(1)
+    // One that shows no life for so long is taken for dead.
+    later(60_001)
+    expect((await openCache(copy).collect({ maxBytes: 0, abandonedAfterMs })).collected.entries).toBe(1)
+    expect(await keysOf(copy, 'runs-open/r')).toEqual([])
+  })
+
+  it('stays for the lease that runs have by default where its marker is damaged', async () => {
+    const { run, end } = await inProgress()
+    await storage.put('runs-open/r/0000000000000001', Uint8Array.of(1))
+    later(9000)
+    expect((await openCache(storage).collect({ maxBytes: 0, abandonedAfterMs: 0 })).held).toBe(1)
+    end.resolve()
+    await run
   })
 
   it('stays for as long as its heart beats', async () => {

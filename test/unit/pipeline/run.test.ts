@@ -1,8 +1,9 @@
 import { MillraceError } from 'millrace/core'
-import type { PipelineEvent } from 'millrace/pipeline'
+import type { PipelineEvent, RunHandle } from 'millrace/pipeline'
 import { Pipeline, type Stage } from 'millrace/pipeline'
 import { MemoryStorage } from 'millrace/storage'
 import { describe, expect, it } from 'vitest'
+import { contentOf } from './support/runs.ts'
 import { collector, counted, deferred, rejectionOf, stage } from './support/stages.ts'
 
 const one = stage('one', () => 1)
@@ -223,6 +224,51 @@ describe('Pipeline.run', () => {
   ])('rejects an unfit %s', async (argument, options) => {
     const error = await rejectionOf(new Pipeline('p').pipe(one).run(options))
     expect(MillraceError.is(error, 'ARGUMENT_INVALID') && error.details.argument).toBe(argument)
+  })
+
+  it.each([
+    ['options', undefined],
+    ['options', null],
+    ['options', 'now'],
+    ['storage', { storage: {} }],
+    ['storage', { storage: 'here' }],
+    ['storage', { storage: null }],
+    ['logger', { logger: { debug() {} } }],
+    ['runner', { runner: 'local' }],
+    ['runner', { runner: {} }],
+    ['clock', { clock: 5 }],
+    ['signal', { signal: {} }],
+    ['signal', { signal: 'stop' }],
+    ['id', { id: 5 }],
+    ['id', { id: null }],
+    ['tags', { tags: 'nightly' }],
+    ['tags', { tags: ['nightly'] }],
+    ['tags', { tags: { by: 5 } }],
+    ['seed', { seed: '1' }],
+    ['concurrency', { concurrency: '2' }],
+    ['failFast', { failFast: 'no' }],
+    ['force', { force: 5 }],
+    ['force', { force: 'one' }],
+    ['force', { force: [5] }],
+    ['resume', { resume: null }],
+    ['resume', { resume: 5 }],
+    ['takeOver', { resume: 'before', takeOver: 'no' }],
+    ['takeOver', { resume: 'before', takeOver: 0 }],
+    ['leaseMs', { leaseMs: '5' }],
+    ['maxEntryBytes', { maxEntryBytes: '5' }],
+    ['codeVersion', { codeVersion: 5 }],
+    ['onEvent', { onEvent: 'tell' }],
+  ])('rejects an unfit %s before anything is done: %j', async (argument, options) => {
+    const storage = new MemoryStorage()
+    const whole = new Pipeline('p').pipe(one)
+    await whole.run({ storage, id: 'before' })
+    const before = await contentOf(storage)
+    const given = typeof options === 'object' && options !== null ? { storage, ...options } : options
+    const handle = (whole.start as (options: unknown) => RunHandle<unknown>).call(whole, given)
+    expect(handle.id).toEqual(expect.any(String))
+    const error = await rejectionOf(handle.result)
+    expect(MillraceError.is(error, 'ARGUMENT_INVALID') && error.details.argument).toBe(argument)
+    expect(await contentOf(storage)).toEqual(before)
   })
 
   it('suggests the name of a stage that is to be forced', async () => {

@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { yieldToEventLoop } from '../../../src/core/abort.ts'
 import { digestOfJson } from '../../../src/core/digest.ts'
 import { MillraceError } from '../../../src/core/error.ts'
+import { canonicalJson } from '../../../src/core/json.ts'
 import type { ExportedFile } from '../../../src/registry/export/export-index.ts'
 import { exportModel } from '../../../src/registry/export/export-model.ts'
 import { decodeFiles, encodeFiles } from '../../../src/registry/export/file-stream.ts'
@@ -207,7 +209,146 @@ describe('an import', () => {
     for (const change of changes)
       expect(await refusalOf(withIndex(change)), JSON.stringify(change)).toMatchObject({ code: 'EXPORT_INVALID' })
     expect(await refusalOf(withIndex({ minReaderVersion: 2 }))).toMatchObject({ code: 'FORMAT_UNSUPPORTED' })
-    expect(await refusalOf(withIndex({ name: '../x' }))).toMatchObject({ code: 'ARGUMENT_INVALID' })
+    for (const name of ['../x', '', 'Churn'])
+      expect(await refusalOf(withIndex({ name })), name).toMatchObject({ code: 'EXPORT_INVALID', details: { path: 'index.json' } })
+  })
+})
+
+describe('an import of notes that the registry does not take', () => {
+  /** The last of three versions has others. */
+  const withNotes = async (notes: object): Promise<ExportedFile[]> => {
+    const files = await collect((await source()).exportModel('churn'))
+    const { checksum: _checksum, ...index } = JSON.parse(new TextDecoder().decode(files[0]?.bytes))
+    const content = { ...index, versions: [...index.versions.slice(0, 2), { ...index.versions[2], ...notes }] }
+    const bytes = new TextEncoder().encode(canonicalJson({ ...content, checksum: digestOfJson(content) }))
+    return [{ path: 'index.json', bytes }, ...files.slice(1)]
+  }
+
+  test.each([
+    ['a long tag', { tags: { a: 'x'.repeat(100_000) } }, 'tags and description'],
+    ['a long name of a tag', { tags: { ['a'.repeat(257)]: 'x' } }, ', tag: expected'],
+    ['many tags', { tags: Object.fromEntries(Array.from({ length: 5_000 }, (_, at) => [`t${at}`, 'v'])) }, 'tags and description'],
+    ['a long description', { description: 'x'.repeat(20_000) }, 'received 20000 characters'],
+    ['both together', { tags: { a: 'x'.repeat(20_000), b: 'x'.repeat(3_000) }, description: 'x'.repeat(16_000) }, 'tags and description'],
+    ['a tag with the name of a prototype', { tags: JSON.parse('{"__proto__":"x"}') }, '__proto__'],
+  ])('registers nothing, and says of which version: %s', async (_name, notes, told) => {
+    const error = await refusalOf(await withNotes(notes))
+    expect(error).toMatchObject({ code: 'EXPORT_INVALID', details: { path: 'index.json' } })
+    expect(error.message).toContain('in version 4, ')
+    expect(error.message).toContain(told)
+  })
+
+  test('reads no file after the index, and keeps none', async () => {
+    const storage = new MemoryStorage()
+    let read = 0
+    const files = await withNotes({ description: 'x'.repeat(20_000) })
+    await expect(
+      new Registry({ storage }).importModel(
+        (function* () {
+          for (const file of files) {
+            read++
+            yield file
+          }
+        })(),
+      ),
+    ).rejects.toMatchObject({ code: 'EXPORT_INVALID' })
+    expect(read).toBe(1)
+    expect(await collect(storage.list(''))).toEqual([])
+  })
+
+  test('takes what just fits', async () => {
+    const to = new Registry({ storage: new MemoryStorage() })
+    const notes = { tags: { a: 'x'.repeat(16_000) }, description: 'y'.repeat(16_384) }
+    await to.importModel(await withNotes(notes))
+    expect(await to.version('churn', 3)).toMatchObject(notes)
+  })
+})
+
+/** Gives the items, and then nothing more; its end is never answered either. */
+function silent<Item>(items: readonly Item[]) {
+  const state = { asked: 0, closed: 0, onSilence: () => {} }
+  const iterator: AsyncIterator<Item> = {
+    next: async () => {
+      const value = items[state.asked++]
+      if (value !== undefined) return { done: false, value }
+      state.onSilence()
+      return new Promise<never>(() => {})
+    },
+    return: () => {
+      state.closed++
+      return new Promise<never>(() => {})
+    },
+  }
+  return { ...{ state }, iterable: { [Symbol.asyncIterator]: () => iterator } }
+}
+
+describe('an import from a source that falls silent', () => {
+  const reason = new Error('enough')
+  const abortedImport = async (files: AsyncIterable<ExportedFile>, state: { onSilence: () => void }): Promise<void> => {
+    const abort = new AbortController()
+    state.onSilence = () => setTimeout(() => abort.abort(reason), 0)
+    const registry = new Registry({ storage: new MemoryStorage() })
+    await expect(registry.importModel(files, { signal: abort.signal })).rejects.toBe(reason)
+    expect(await collect(registry.models())).toEqual([])
+  }
+
+  test('ends with its abort at once, and closes the source', async () => {
+    const files = await collect((await source()).exportModel('churn'))
+    for (const count of [0, 1, 2]) {
+      const { iterable, state } = silent(files.slice(0, count))
+      await abortedImport(iterable, state)
+      expect(state.closed, `${count} files`).toBe(1)
+    }
+  })
+
+  test('ends so behind a stream, too, whether bytes or files are awaited', async () => {
+    const bytes = await collect(encodeFiles((await source()).exportModel('churn')))
+    for (const count of [0, 1, 3, 4]) {
+      const { iterable, state } = silent(bytes.slice(0, count))
+      await abortedImport(decodeFiles(iterable), state)
+      expect(state.closed, `${count} pieces`).toBe(1)
+    }
+    const { iterable, state } = silent((await collect((await source()).exportModel('churn'))).slice(0, 2))
+    await abortedImport(decodeFiles(encodeFiles(iterable)), state)
+    expect(state.closed).toBe(1)
+  })
+
+  test('that was aborted before asks it for nothing, and closes it', async () => {
+    for (const through of [(bytes: AsyncIterable<never>) => bytes, (bytes: AsyncIterable<never>) => decodeFiles(bytes)]) {
+      const { iterable, state } = silent<never>([])
+      const registry = new Registry({ storage: new MemoryStorage() })
+      await expect(registry.importModel(through(iterable), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+      expect(state).toMatchObject({ asked: 0, closed: 1 })
+    }
+  })
+})
+
+describe('an import that fails', () => {
+  test('closes its source before it rejects: for a file that is none, and for a storage that fails', async () => {
+    const bytes = await collect(encodeFiles((await source()).exportModel('churn')))
+    const full = new MillraceError('STORAGE_NO_SPACE', { message: 'full', details: { storage: 's', key: 'k' } as never })
+    const failing = new MemoryStorage()
+    failing.put = () => Promise.reject(full)
+    failing.putIfAbsent = () => Promise.reject(full)
+    const unreadable = new MemoryStorage()
+    unreadable.get = () => Promise.reject(full)
+    for (const [storage, pieces, code] of [
+      [new MemoryStorage(), [...bytes.slice(0, 3), ...bytes.slice(4)], 'EXPORT_INVALID'],
+      [failing, bytes, 'STORAGE_NO_SPACE'],
+      [unreadable, bytes, 'STORAGE_NO_SPACE'],
+    ] as const) {
+      let isClosed = false
+      const chunks = (async function* () {
+        try {
+          yield* pieces
+        } finally {
+          await yieldToEventLoop()
+          isClosed = true
+        }
+      })()
+      await expect(new Registry({ storage }).importModel(decodeFiles(chunks))).rejects.toMatchObject({ code })
+      expect(isClosed).toBe(true)
+    }
   })
 })
 
@@ -266,6 +407,17 @@ describe('files as one stream', () => {
       })
     }
     await expect(collect(decodeFiles([bytes, bytes]))).rejects.toMatchObject({ code: 'EXPORT_INVALID' })
+  })
+
+  test('that are ended while nothing comes are over, as a caller sees it', async () => {
+    const { iterable, state } = silent<Uint8Array>([])
+    const files = decodeFiles(iterable)
+    const next = files.next()
+    await yieldToEventLoop()
+    expect(await files.return()).toEqual({ done: true, value: undefined })
+    expect(await next).toEqual({ done: true, value: undefined })
+    expect(await files.next()).toEqual({ done: true, value: undefined })
+    expect(state).toMatchObject({ asked: 1, closed: 1 })
   })
 
   test('carry a model from one registry to another', async () => {

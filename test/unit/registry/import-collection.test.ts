@@ -86,10 +86,12 @@ describe('an import', () => {
       [6, 1],
       [8, 0],
     ] as const) {
-      const clock = new FakeClock({ now: Date.now() - ageDays * 86_400_000 })
+      // Whose clock is another than that of the process that collects.
+      const clock = new FakeClock()
       const storage = new MemoryStorage({ clock })
       await putBlob(storage, bytes)
       await storage.put(`imports/0/${digest}`, new Uint8Array(0))
+      await clock.advance(ageDays * 86_400_000)
       const registry = new Registry({ storage })
       await registry.collectGarbage({ olderThanMs: 0, dryRun: true })
       expect(await collect(storage.list('imports'))).toHaveLength(1)

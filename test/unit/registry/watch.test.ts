@@ -48,6 +48,20 @@ describe('watching a model', () => {
     expect(events).toEqual([])
   })
 
+  test('costs one failed read a look also while the model has no versions', async () => {
+    const storage = new CountingStorage(new MemoryStorage())
+    const clock = new FakeClock()
+    const abort = new AbortController()
+    aborts.push(abort)
+    const events = new Registry({ storage, clock }).watch('new', 'champion', { signal: abort.signal })[Symbol.asyncIterator]()
+    events.next().catch(() => {})
+    await yieldToEventLoop()
+    storage.calls = []
+    await clock.advance(10_000)
+    expect(storage.calls).toHaveLength(10)
+    expect(storage.readBytes).toBe(0)
+  })
+
   test('tells what was done between two looks in its order: versions, and moves of that alias', async () => {
     const { registry, clock, events } = await watched()
     await registry.setAlias('churn', 'champion', 2, { expectedVersion: 1, reason: 'better', by: 'ann' })

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import type { BlobReferences, StorageAdapter } from 'millrace/storage'
 import {
   BlobWriter,
@@ -14,10 +13,10 @@ import {
 } from 'millrace/storage'
 import { describe, expect, test } from 'vitest'
 import { MillraceError } from '../../../src/core/error.ts'
-import { copyKey, copyOfKey, firstUnmarkedCopy, markerKey } from '../../../src/storage/blob-copies.ts'
+import { copyKey, copyOfKey, firstUnmarkedCopy, listKey, markerKey } from '../../../src/storage/blob-copies.ts'
 import { chunkBytes } from '../../../src/storage/blobs.ts'
-import { encodeChunkList, isSizeOfChunkList } from '../../../src/storage/chunk-list.ts'
 import { collectionLog } from '../../../src/storage/collection-log.ts'
+import { crc32 } from '../../../src/storage/crc32.ts'
 import { FakeClock } from '../../../src/testing/fake-clock.ts'
 
 const dayMs = 86_400_000
@@ -364,19 +363,84 @@ describe('a large blob', { timeout: 60_000 }, () => {
     expect(Buffer.compare(await getBlob(storage, digest), large)).toBe(0)
   })
 
-  test('is told from others by its size: no list of chunks is passed over', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: chunkBytes + 1, max: chunkBytes * 5_000 }), (sizeBytes) => {
-        const chunks = Array.from({ length: Math.ceil(sizeBytes / chunkBytes) }, () => '0'.repeat(64))
-        expect(isSizeOfChunkList(encodeChunkList({ sizeBytes, chunkBytes, chunks }).length, chunkBytes)).toBe(true)
-      }),
-      {
-        examples: [10, 100, 1_000, 5_000].flatMap((count) => [[chunkBytes * count], [chunkBytes * (count - 1) + 1]]) as [number][],
-        numRuns: 200,
-      },
+  test('whose list is damaged stops a pass before anything goes, whatever the damage, until it is mended', async () => {
+    const { clock, storage, digests } = await stored('gone')
+    const digest = await putBlob(storage, large)
+    const sound = (await storage.get(listKey(digest, 0)))?.bytes as Uint8Array
+    await clock.advance(dayMs)
+    const before = await keysOf(storage, 'blobs')
+    const name = new TextDecoder().decode(sound).indexOf('"chunks":["') + 11
+    const flips = [0, 15 * 8 + 4, 16 * 8, name * 8].map((bit) =>
+      sound.map((byte, index) => (index === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte)),
     )
-    const sizes = Array.from({ length: 100_000 }, (_, index) => index)
-    expect(sizes.filter((sizeBytes) => isSizeOfChunkList(sizeBytes, chunkBytes)).length).toBeLessThan(5_000)
+    for (const damaged of [...flips, sound.subarray(0, 0), sound.subarray(0, 100), sound.subarray(0, -1), text('{}')]) {
+      await storage.put(listKey(digest, 0), damaged)
+      for (const dryRun of [true, false]) {
+        const error = await collectBlobs(storage, { references: [naming(digest)], dryRun, clock }).catch((caught: unknown) => caught)
+        expect(error).toMatchObject({ code: 'STORAGE_CORRUPT', details: { key: listKey(digest, 0) } })
+      }
+      expect(await keysOf(storage, 'blobs')).toEqual(before)
+      expect(await keysOf(storage, 'collected')).toEqual([])
+    }
+    const writer = await BlobWriter.begin(storage)
+    await writer.mend(large)
+    await writer.confirm([digest], async () => large)
+    await clock.advance(dayMs)
+    const { collected } = await collectBlobs(storage, { references: [naming(digest)], clock })
+    expect(collected.blobs).toBe(1)
+    expect(await hasBlob(storage, digests[0] as string)).toBe(false)
+    expect(Buffer.compare(await getBlob(storage, digest), large)).toBe(0)
+    expect((await collectBlobs(storage, { references: [naming()], clock })).collected.blobs).toBe(4)
+    expect(await keysOf(storage, 'blobs')).toEqual([])
+  })
+
+  test('whose list was damaged between the two reads of a pass keeps its chunks, marked or not', async () => {
+    const { clock, storage } = await stored('gone')
+    const digest = await putBlob(storage, large)
+    await clock.advance(dayMs)
+    const before = await keysOf(storage, 'blobs')
+    let reads = 0
+    const late: BlobReferences = {
+      name: 'late',
+      async *references() {
+        if (++reads === 1) return
+        await storage.put(listKey(digest, 0), new Uint8Array(0))
+        yield digest
+      },
+    }
+    expect(await codeOf(collectBlobs(storage, { references: [late], clock }))).toBe('STORAGE_CORRUPT')
+    expect(await keysOf(storage, 'blobs')).toEqual(before)
+  })
+
+  test('whose list is of a newer library stops a pass', async () => {
+    const { clock, storage } = await stored('gone')
+    const digest = await putBlob(storage, large)
+    const json = '{"format":"millrace-chunks","formatVersion":2,"minReaderVersion":2}'
+    await storage.put(listKey(digest, 0), text(`millrace-chunks ${crc32(text(json)).toString(16).padStart(8, '0')}\n${json}`))
+    await clock.advance(dayMs)
+    const before = await keysOf(storage, 'blobs')
+    expect(await codeOf(collectBlobs(storage, { references: [naming(digest)], clock }))).toBe('FORMAT_UNSUPPORTED')
+    expect(await keysOf(storage, 'blobs')).toEqual(before)
+  })
+
+  test('whose list is damaged is not confirmed as it is: it is mended, or the reference is not safe', async () => {
+    const { clock, storage } = await stored('gone')
+    await collectBlobs(storage, { references: [naming()], clock })
+    const digest = await putBlob(storage, large)
+    await storage.put(listKey(digest, 0), new Uint8Array(0))
+    const writer = await BlobWriter.begin(storage)
+    expect(await codeOf(writer.confirm([digest], (name) => getBlob(storage, name)))).toBe('STORAGE_CORRUPT')
+    await writer.confirm([digest], async () => large)
+    expect(await verifyBlob(storage, digest)).toBe('intact')
+    expect(await keysOf(storage, `blobs/${digest.slice(0, 2)}`)).toEqual(expect.arrayContaining([listKey(digest, 0), listKey(digest, 1)]))
+  })
+
+  test('costs a pass one read, and what is small none', async () => {
+    const { clock, storage, digests } = await stored('kept', 'kept as well', 'millrace-chunks 00000000\n{}')
+    const digest = await putBlob(storage, large)
+    const watching = watched(storage)
+    await collectBlobs(watching, { references: [naming(digest, ...digests)], dryRun: true, clock })
+    expect(watching.requests).toEqual(['list blobs', `get ${listKey(digest, 0)}`])
   })
 })
 
@@ -448,9 +512,9 @@ describe('condemnBlob', () => {
     expect(await keysOf(storage, 'collected')).toEqual([markerKey(tail, 0)])
     await putBlob(storage, large)
     expect(await verifyBlob(storage, digest)).toBe('intact')
-    const list = (await storage.get(blobKey(digest)))?.bytes as Uint8Array
+    const list = (await storage.get(listKey(digest, 0)))?.bytes as Uint8Array
     await storage.put(
-      blobKey(digest),
+      listKey(digest, 0),
       list.map((byte, index) => (index === 3 ? byte ^ 1 : byte)),
     )
     expect(await condemnBlob(storage, digest)).toBe(true)
@@ -463,8 +527,18 @@ describe('condemnBlob', () => {
 
 test('a key is that of a copy, or of none', () => {
   const digest = `ab${'0'.repeat(62)}`
-  for (const copy of [0, 1, 12]) expect(copyOfKey(copyKey(digest, copy))).toEqual({ digest, copy })
-  for (const key of [`blobs/${digest}`, `blobs/cd/${digest}`, `${copyKey(digest, 0)}-0`, `${copyKey(digest, 0)}-x`, markerKey(digest, 0)]) {
+  for (const copy of [0, 1, 12]) {
+    expect(copyOfKey(copyKey(digest, copy))).toEqual({ digest, copy, isList: false })
+    expect(copyOfKey(listKey(digest, copy))).toEqual({ digest, copy, isList: true })
+  }
+  for (const key of [
+    `${listKey(digest, 0)}.chunks`,
+    `blobs/${digest}`,
+    `blobs/cd/${digest}`,
+    `${copyKey(digest, 0)}-0`,
+    `${copyKey(digest, 0)}-x`,
+    markerKey(digest, 0),
+  ]) {
     expect(copyOfKey(key), key).toBeUndefined()
   }
 })

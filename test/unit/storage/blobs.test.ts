@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
 import { MillraceError } from 'millrace'
-import { blobChunks, blobKey, getBlob, hasBlob, MemoryStorage, putBlob } from 'millrace/storage'
+import { BlobWriter, blobChunks, blobKey, condemnBlob, getBlob, hasBlob, MemoryStorage, putBlob, verifyBlob } from 'millrace/storage'
 import { FaultyStorage, failNth } from 'millrace/testing'
 import { describe, expect, test } from 'vitest'
+import { listKey } from '../../../src/storage/blob-copies.ts'
 import { chunkBytes } from '../../../src/storage/blobs.ts'
-import { encodeChunkList } from '../../../src/storage/chunk-list.ts'
+import { decodeChunkList, encodeChunkList } from '../../../src/storage/chunk-list.ts'
+import { markCopy } from '../../../src/storage/collection-marker.ts'
+import { crc32 } from '../../../src/storage/crc32.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
@@ -84,7 +87,7 @@ describe('a large blob', { timeout: 60_000 }, () => {
     await storage.put(blobKey(chunks[0] as string), changed)
     expect(await codeOf(getBlob(storage, digest))).toBe('STORAGE_CORRUPT')
     await storage.put(blobKey(chunks[0] as string), large.slice(0, chunkBytes))
-    await storage.put(blobKey(digest), encodeChunkList({ sizeBytes: large.length, chunkBytes, chunks: [...chunks].reverse() }))
+    await storage.put(listKey(digest, 0), encodeChunkList({ sizeBytes: large.length, chunkBytes, chunks: [...chunks].reverse() }))
     expect(await codeOf(getBlob(storage, digest))).toBe('STORAGE_CORRUPT')
   })
 
@@ -100,7 +103,7 @@ describe('a large blob', { timeout: 60_000 }, () => {
   })
 })
 
-describe('a list of chunks', () => {
+describe('a list of chunks', { timeout: 60_000 }, () => {
   test('that was stored as content is content', async () => {
     const storage = new MemoryStorage()
     const content = encodeChunkList({ sizeBytes: 3, chunkBytes, chunks: [sha256(text('abc'))] })
@@ -113,41 +116,81 @@ describe('a list of chunks', () => {
   test('that asks for more memory than its chunks account for is corrupt', async () => {
     const storage = new MemoryStorage()
     const digest = sha256(text('x'))
-    await storage.put(blobKey(digest), encodeChunkList({ sizeBytes: 2 ** 50, chunkBytes, chunks: [digest] }))
+    await storage.put(listKey(digest, 0), encodeChunkList({ sizeBytes: 2 ** 50, chunkBytes, chunks: [digest] }))
     expect(await codeOf(getBlob(storage, digest))).toBe('STORAGE_CORRUPT')
   })
 
-  test('that was damaged in any bit is corrupt, not a chunk that is missing; and what it still names is not collected', async () => {
-    const storage = new MemoryStorage()
-    const large = new Uint8Array(chunkBytes + 1)
-    const digest = await putBlob(storage, large)
-    const sound = (await storage.get(blobKey(digest)))?.bytes as Uint8Array
-    const chunks = await blobChunks(storage, digest)
-    const start = text('millrace-chunks\n').length
-    for (let bit = start * 8; bit < sound.length * 8; bit += 3) {
-      const damaged = sound.slice()
-      damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7))
-      await storage.put(blobKey(digest), damaged)
-      // A bit of the version that a reader needs makes it one for a newer reader; a bit of what no reader uses changes nothing.
-      const outcome = await getBlob(storage, digest).catch((error: unknown) => (error as MillraceError).code)
-      if (typeof outcome === 'string') expect(['STORAGE_CORRUPT', 'FORMAT_UNSUPPORTED']).toContain(outcome)
-      else expect(sha256(outcome)).toBe(digest)
+  test('that was damaged in any bit, cut short or emptied is corrupt: neither a chunk that is missing nor the list of a newer library', async () => {
+    const { storage, digest, sound, large } = await storedLarge()
+    const damages = [sound.subarray(0, 0), sound.subarray(0, 20), sound.subarray(0, -1), Uint8Array.of(...sound, 32)]
+    for (let bit = 0; bit < sound.length * 8; bit++) damages.push(flipped(sound, bit))
+    for (const damaged of damages) {
+      await storage.put(listKey(digest, 0), damaged)
+      expect(await codeOf(getBlob(storage, digest))).toBe('STORAGE_CORRUPT')
+      expect(await hasBlob(storage, digest)).toBe(false)
+      expect(await verifyBlob(storage, digest)).toBe('corrupt')
+      expect(await codeOf(blobChunks(storage, digest))).toBe('STORAGE_CORRUPT')
     }
-    const last = sound.slice()
-    const name = new TextDecoder().decode(sound).indexOf(chunks[1] as string)
-    last[name] = (last[name] as number) === 0x30 ? 0x31 : 0x30
-    await storage.put(blobKey(digest), last)
-    expect(await hasBlob(storage, digest)).toBe(false)
-    expect(await blobChunks(storage, digest)).toContain(chunks[0])
-    await storage.put(blobKey(digest), sound)
-    await storage.delete(blobKey(chunks[1] as string))
-    expect(await codeOf(getBlob(storage, digest))).toBe('STORAGE_NOT_FOUND')
+    const version = new TextDecoder().decode(sound).indexOf('"minReaderVersion":1') + '"minReaderVersion":'.length
+    for (const bit of [1, 2, 3]) {
+      await storage.put(listKey(digest, 0), flipped(sound, version * 8 + bit))
+      const writer = await BlobWriter.begin(storage)
+      await writer.mend(large)
+      expect(await verifyBlob(storage, digest)).toBe('intact')
+      expect(sha256(await getBlob(storage, digest))).toBe(digest)
+      await storage.delete(listKey(digest, bit))
+    }
   })
 
-  test('of a newer library is unsupported', async () => {
-    const storage = new MemoryStorage()
-    const digest = sha256(text('x'))
-    await storage.put(blobKey(digest), text('millrace-chunks\n{"format":"millrace-chunks","formatVersion":2,"minReaderVersion":2}'))
+  test('whose chunk is missing is not found', async () => {
+    const { storage, digest } = await storedLarge()
+    const [, tail] = await blobChunks(storage, digest)
+    await storage.delete(blobKey(tail as string))
+    expect(await codeOf(getBlob(storage, digest))).toBe('STORAGE_NOT_FOUND')
+    expect(await verifyBlob(storage, digest)).toBe('missing')
+  })
+
+  test('of a newer library is unsupported while it is intact, and another copy is read where there is one', async () => {
+    const { storage, digest, sound } = await storedLarge()
+    const newer = sealed('{"format":"millrace-chunks","formatVersion":3,"minReaderVersion":2,"pieces":[]}')
+    await storage.put(listKey(digest, 0), newer)
+    for (const ask of [getBlob, hasBlob, verifyBlob, blobChunks, condemnBlob])
+      expect(await codeOf(ask(storage, digest)), ask.name).toBe('FORMAT_UNSUPPORTED')
+    for (let bit = 0; bit < newer.length * 8; bit++) expect(decodeChunkList(flipped(newer, bit))).toBeUndefined()
+    // One that a later version wrote for readers of this one too, with a member that this one does not know.
+    const json = new TextDecoder().decode(sound).replace(/^[^{]*\{/, '{"codec":null,')
+    await storage.put(listKey(digest, 1), sealed(json.replace('"formatVersion":1', '"formatVersion":2')))
+    await markCopy(storage, { digest, copy: 0 }, { kind: 'condemned', time: 0 })
+    expect(sha256(await getBlob(storage, digest))).toBe(digest)
+    expect(await hasBlob(storage, digest)).toBe(true)
+    expect(await verifyBlob(storage, digest)).toBe('intact')
+    await storage.put(listKey(digest, 1), sound.subarray(1))
     expect(await codeOf(getBlob(storage, digest))).toBe('FORMAT_UNSUPPORTED')
   })
+
+  test('is found by its key, and content is never taken for one', async () => {
+    const { storage, digest, sound } = await storedLarge()
+    expect(await storage.get(blobKey(digest))).toBeUndefined()
+    await storage.delete(listKey(digest, 0))
+    await storage.put(blobKey(digest), sound)
+    expect(await codeOf(getBlob(storage, digest))).toBe('STORAGE_CORRUPT')
+    expect(await blobChunks(storage, digest)).toEqual([])
+  })
 })
+
+/** A blob of two chunks, and the bytes of its list. */
+async function storedLarge(): Promise<{ storage: MemoryStorage; large: Uint8Array; digest: string; sound: Uint8Array }> {
+  const storage = new MemoryStorage()
+  const large = new Uint8Array(chunkBytes + 1)
+  const digest = await putBlob(storage, large)
+  return { storage, large, digest, sound: (await storage.get(listKey(digest, 0)))?.bytes as Uint8Array }
+}
+
+function flipped(bytes: Uint8Array, bit: number): Uint8Array {
+  return bytes.map((byte, index) => (index === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte))
+}
+
+/** A list that says something else, with its checksum. */
+function sealed(json: string): Uint8Array {
+  return text(`millrace-chunks ${crc32(text(json)).toString(16).padStart(8, '0')}\n${json}`)
+}

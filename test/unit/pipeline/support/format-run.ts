@@ -1,4 +1,4 @@
-import { openCache, Pipeline } from 'millrace/pipeline'
+import { deleteRun, openCache, Pipeline } from 'millrace/pipeline'
 import { MemoryStorage } from 'millrace/storage'
 import { FakeClock } from 'millrace/testing'
 import { settle } from './instant-clock.ts'
@@ -7,6 +7,7 @@ import { deferred, rejectionOf, stage } from './stages.ts'
 /** Where each of the stored formats of runs and their cache lies after {@link formatRun}. */
 export const storedFormats: Readonly<Record<string, RegExp>> = {
   'journal-entry': /^runs\/failed\/journal\/0000000000000000$/,
+  'journal-deletion': /^runs\/gone\/journal\/0000000000000000$/,
   heartbeat: /^runs\/slow\/heartbeat$/,
   record: /^runs\/failed\/record$/,
   output: /^runs\/failed\/outputs\/1\/[0-9a-f]{64}$/,
@@ -18,10 +19,17 @@ export const storedFormats: Readonly<Record<string, RegExp>> = {
   'cache-collection': /^cache-collections\/last$/,
 }
 
-/** A storage that holds one of each, after a run that failed, one that is under way and a collection. */
+/** Each deletion of the run `gone` is cut off. */
+class CutStorage extends MemoryStorage {
+  override delete(...call: Parameters<MemoryStorage['delete']>): Promise<void> {
+    return call[0].startsWith('runs/gone/') ? Promise.reject(new Error('cut off')) : super.delete(...call)
+  }
+}
+
+/** A storage that holds one of each, after a run that failed, one that is under way, one that is deleted in part and a collection. */
 export async function formatRun(): Promise<{ readonly storage: MemoryStorage; readonly end: () => Promise<void> }> {
   const clock = new FakeClock()
-  const storage = new MemoryStorage({ clock })
+  const storage = new CutStorage({ clock })
   const old = new Pipeline('old').pipe(stage('old', () => Float64Array.of(1, 2)))
   await old.run({ storage, clock, id: 'old' })
   clock.setNow(clock.now() + 86_400_000)
@@ -44,6 +52,8 @@ export async function formatRun(): Promise<{ readonly storage: MemoryStorage; re
       }),
     )
   await rejectionOf(failing.run({ storage, clock, id: 'failed', tags: { by: 'test' }, seed: 3, codeVersion: 'abc' }))
+  await new Pipeline('gone').run({ storage, clock, id: 'gone' })
+  await rejectionOf(deleteRun(storage, 'gone', { clock }))
   const gate = deferred()
   const slow = new Pipeline('slow').pipe(stage('slow', () => gate.promise)).run({ storage, clock, id: 'slow' })
   await settle()

@@ -69,7 +69,7 @@ export async function formatFiles(): Promise<ReadonlyMap<string, Uint8Array>> {
 async function importUnderWay(): Promise<Uint8Array> {
   const clock = new FakeClock()
   const storage = new MemoryStorage({ clock })
-  const staging = await ImportStaging.begin(storage, { clock, random: createRandom(1) })
+  const staging = new ImportStaging(storage, { clock, random: createRandom(1) })
   await staging.put(new TextEncoder().encode('abc'), {})
   const content: Record<string, string> = {}
   for await (const { key } of storage.list('imports')) content[key] = Buffer.from((await storage.get(key))?.bytes ?? []).toString('base64')
