@@ -32,16 +32,14 @@ import type { RegistryChange } from './registry-change.ts'
 import { changeOf } from './registry-change.ts'
 import type { AccountOptions, RegistryOptions } from './registry-options.ts'
 import { sharedOptions } from './registry-options.ts'
-import { deleteVersion } from './version-deletion.ts'
 import type { VersionLineage } from './version-lineage.ts'
-import { listModels, listVersions, searchVersions } from './version-listing.ts'
 import type { NotesChange, TagChanges } from './version-notes.ts'
 import { assertNotes } from './version-notes.ts'
 import type { SignalOption } from './version-reader.ts'
 import { signalOf, VersionReader } from './version-reader.ts'
 import { watchModel } from './watch-model.ts'
 
-// What a page or service that trains and serves does not need (upkeep, export, pages for people) is loaded when it is called.
+// What a page or service that trains and serves does not need (lists, upkeep, export, pages for people) is loaded when it is called.
 /**
  * Versions of models and the aliases that point at them, over any storage that can put if absent: a folder, a page's IndexedDB, a bucket. No server
  * of its own, any number of writers.
@@ -89,13 +87,13 @@ export class Registry implements ModelRegistry, DeploymentRecorder {
   }
 
   /** Oldest first, deleted ones and those made while the iteration runs left out. */
-  versions(name: string, options: ListVersionsOptions = {}): AsyncIterable<ModelVersion> {
-    return listVersions(this.#reader, name, options)
+  async *versions(name: string, options: ListVersionsOptions = {}): AsyncIterable<ModelVersion> {
+    yield* (await import('./version-listing.ts')).listVersions(this.#reader, name, options)
   }
 
   /** The names of all models, sorted as storage sorts them. */
-  models(options: SignalOption = {}): AsyncIterable<string> {
-    return listModels(this.#reader.shared.storage, options)
+  async *models(options: SignalOption = {}): AsyncIterable<string> {
+    yield* (await import('./version-listing.ts')).listModels(this.#reader.shared.storage, options)
   }
 
   /**
@@ -104,8 +102,8 @@ export class Registry implements ModelRegistry, DeploymentRecorder {
    * @example
    * for await (const { version } of registry.search({ metrics: { auc: { atLeast: 0.75 } }, tags: { stage: 'approved' } })) console.log(version)
    */
-  search(query: VersionQuery): AsyncIterable<ModelVersion> {
-    return searchVersions(this.#reader, query)
+  async *search(query: VersionQuery): AsyncIterable<ModelVersion> {
+    yield* (await import('./version-listing.ts')).searchVersions(this.#reader, query)
   }
 
   async compare(name: string, left: number, right: number, options: SignalOption = {}): Promise<VersionComparison> {
@@ -207,8 +205,9 @@ export class Registry implements ModelRegistry, DeploymentRecorder {
    *
    * @throws {@link MillraceError} `MODEL_NOT_FOUND`; `VERSION_IN_USE` while an alias points at it.
    */
-  deleteVersion(name: string, version: number, options: AccountOptions = {}): Promise<void> {
-    return deleteVersion(name, version, options, { reader: this.#reader, changes: this.#changes, logger: this.#logger })
+  async deleteVersion(name: string, version: number, options: AccountOptions = {}): Promise<void> {
+    const { deleteVersion } = await import('./version-deletion.ts')
+    await deleteVersion(name, version, options, { reader: this.#reader, changes: this.#changes, logger: this.#logger })
   }
 
   /**
