@@ -23,13 +23,16 @@ module.exports = {
     {
       name: 'node-only-where-node-runs',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(storage/file(\\.ts$|/)|ingest/parquet\\.ts$|registry/git\\.ts$)' },
+      from: { path: '^src/', pathNot: '^src/(storage/file(\\.ts$|/)|ingest/(parquet|csv/(input|decompress))\\.ts$|registry/git\\.ts$)' },
       to: { dependencyTypes: ['core'], dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'node-types-only-in-node-handler',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(storage/file(\\.ts$|/)|ingest/parquet\\.ts$|registry/git\\.ts$|deploy/node-handler\\.ts$)' },
+      from: {
+        path: '^src/',
+        pathNot: '^src/(storage/file(\\.ts$|/)|ingest/(parquet|csv/(input|decompress))\\.ts$|registry/git\\.ts$|deploy/node-handler\\.ts$)',
+      },
       to: { dependencyTypes: ['core'] },
     },
     { name: 'tfjs-in-one-room', severity: 'error', from: { path: '^src/', pathNot: '^src/tfjs/' }, to: { path: '@tensorflow' } },

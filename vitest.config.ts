@@ -7,7 +7,7 @@ const source = fileURLToPath(new URL('./src/', import.meta.url))
 const alias = [
   { find: /^millrace$/, replacement: `${source}index.ts` },
   {
-    find: /^millrace\/(storage\/file|storage\/indexeddb|storage\/s3|ingest\/parquet|registry\/git|registry\/mlflow)$/,
+    find: /^millrace\/(storage\/file|storage\/indexeddb|storage\/s3|ingest\/csv|ingest\/parquet|registry\/git|registry\/mlflow)$/,
     replacement: `${source}$1.ts`,
   },
   { find: /^millrace\/(.+)$/, replacement: `${source}$1/index.ts` },

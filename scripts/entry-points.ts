@@ -6,6 +6,7 @@ export const entryPoints: Readonly<Record<string, string>> = {
   './storage/file': 'storage/file',
   './storage/indexeddb': 'storage/indexeddb',
   './storage/s3': 'storage/s3',
+  './ingest/csv': 'ingest/csv',
   './ingest/parquet': 'ingest/parquet',
   './registry/git': 'registry/git',
   './registry/mlflow': 'registry/mlflow',

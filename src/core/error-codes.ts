@@ -49,6 +49,14 @@ export interface ErrorDetails {
   readonly ROWS_REJECTED: { readonly rejected: number; readonly read: number; readonly sample: readonly Json[] }
   /** A source that cannot be read: absent, or not in its format. */
   readonly SOURCE_UNREADABLE: { readonly source: string; readonly reason: string }
+  /** A record (or the heading) of a source that is not well-formed, where that was to fail. `line` is where the record begins, `value` how. */
+  readonly SOURCE_MALFORMED: {
+    readonly source: string
+    readonly line: number
+    readonly column: string | null
+    readonly reason: string
+    readonly value: string
+  }
   /** No column of that name; `nearest` is the likeliest that was meant. */
   readonly COLUMN_NOT_FOUND: { readonly column: string; readonly nearest?: string }
   /** The catalog has no such version of the named data. */

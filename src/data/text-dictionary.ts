@@ -47,6 +47,16 @@ export function encodeDictionary(texts: readonly string[]): Vector<Utf8> {
   return vector
 }
 
+/**
+ * Makes the UTF-8 memory known that the texts were decoded from, so that {@link encodeDictionary} has nothing to do: text i is bytes [offsets[i], offsets[i + 1]).
+ * The texts are well-formed and distinct; neither they nor the memory may change afterwards.
+ */
+export function adoptDictionary(texts: readonly string[], utf8: { readonly bytes: Uint8Array; readonly offsets: Int32Array }): void {
+  const data = makeData({ type: new Utf8(), length: texts.length, nullCount: 0, valueOffsets: utf8.offsets, data: utf8.bytes })
+  encodedOf.set(texts, new Vector([data]))
+  decodedOf.set(data, { texts, distinct: true })
+}
+
 /** The texts of a dictionary, decoded once for all batches that share it. A null entry reads as ''. */
 export function decodeDictionary(dictionary: Vector): DecodedDictionary {
   const key = dictionary.data.length === 1 ? dictionary.data[0] : undefined

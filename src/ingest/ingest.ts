@@ -33,7 +33,8 @@ export interface IngestOptions<Row extends object, Input> {
 
 /**
  * Reads a source under a schema into a stored dataset. Rows that the schema refuses are counted by reason, the first few described, and left out.
- * Memory is bounded by some batches, whatever the size of the source.
+ * Memory is bounded by some batches, whatever the size of the source. Records that the source itself cannot read (a broken line of a CSV file, a text where
+ * the schema has a number) count as rows that were refused, with the line where they stand.
  *
  * The schema counts in the cache key, with the functions of its refinements; what `superRefine` and `transform` do is out of sight, so name the stage's
  * data anew (or force it) after changing those.
@@ -71,7 +72,12 @@ export function ingest<Row extends object, Input = void>(options: IngestOptions<
       const source = sourceOf(input)
       const total = await source.rowCount?.({ signal })
       const rejections = new Rejections({ label: source.label, onInvalid, maxRejectedShare, total })
-      const read = source.open({ signal, ...(schema.otherColumns === 'drop' && { columns: schema.columns.map(({ name }) => name) }) })
+      const read = source.open({
+        signal,
+        ...(schema.otherColumns === 'drop' && { columns: schema.columns.map(({ name }) => name) }),
+        expected: schema.expected(onInvalid === 'null' ? 'null' : 'reject'),
+        onRejected: (rejected) => rejections.addUnread(rejected),
+      })
       const { columns, batches } = await begin(read, schema)
       const accepted = accept(batches, columns, schema, rejections, (rows) => progress(rows, total, 'rows'))
       const dataset = await writeDataset<Stored<Row>>(storage, columns, accepted, { signal })

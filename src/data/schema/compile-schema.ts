@@ -7,6 +7,7 @@ import type { ColumnType } from '../column-type.ts'
 import { columnOf } from '../read-column.ts'
 import type { RowSchema } from '../row-schema.ts'
 import { valueAt } from '../row-values.ts'
+import type { ExpectedColumn } from '../source.ts'
 import { type CheckedColumn, checkColumn } from './check-column.ts'
 import { describeSchema } from './describe-schema.ts'
 import { compileField, type Field, unsupported } from './field.ts'
@@ -46,6 +47,8 @@ export interface CheckOptions {
 /** A row schema, ready to check record batches column by column. */
 export interface CompiledSchema {
   readonly columns: readonly ColumnType[]
+  /** What a source of text should read the columns as. A field that takes other kinds too (coercion, a pipe, a union) is not among them. */
+  expected(onInvalid: 'reject' | 'null'): readonly ExpectedColumn[]
   /** What becomes of columns that the schema does not name: zod's `object`, `looseObject` and `strictObject`. */
   readonly otherColumns: 'drop' | 'keep' | 'refuse'
   /** Plain data for a cache key. */
@@ -79,6 +82,12 @@ export function compileSchema(schema: RowSchema): CompiledSchema {
   const columns = fields.map(({ name, kind, onNull }) => ({ name, kind, nullable: onNull !== undefined && onNull.value === null }))
   return {
     columns,
+    expected(onInvalid) {
+      const nullable = new Set(columns.filter((column) => column.nullable).map(({ name }) => name))
+      return fields
+        .filter(({ takesOtherKinds }) => !takesOtherKinds)
+        .map(({ name, kind }) => ({ name, kind, onUnreadable: onInvalid === 'null' && nullable.has(name) ? 'null' : 'reject' }))
+    },
     otherColumns,
     description: describeSchema(schema),
     check(batch, options = {}) {

@@ -88,7 +88,7 @@ describe('ingest', () => {
     const data = Array.from({ length: 100 }, (_, row) => ({ origin: row < 6 ? 'x' : 'SEA', distance: 1 }))
     const fault = await faultOf(run(ingest({ source: rows(data), schema: flight })))
     expect(MillraceError.is(fault, 'ROWS_REJECTED') && [fault.details.rejected, fault.details.read]).toEqual([6, 100])
-    expect(fault.message).toContain('at most 5 % of the rows refused by the schema')
+    expect(fault.message).toContain('at most 5 % of the rows refused')
     expect((await run<Result>(ingest({ source: rows(data), schema: flight, maxRejectedShare: 0.06 }))).rejected.count).toBe(6)
   })
 

@@ -9,10 +9,19 @@ import { libraryVersion } from '../../../src/core/version.ts'
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 
 /** What is loaded at run time when one entry is imported: sources, packages and Node's own modules. */
-async function loadedBy(entry: string): Promise<ReadonlySet<string>> {
+async function loadedBy(entry: string, which: 'at once' | 'ever' = 'ever'): Promise<ReadonlySet<string>> {
   const result = await cruise([`src/${entry}.ts`], { baseDir: root, doNotFollow: { path: 'node_modules' }, tsPreCompilationDeps: false })
   const { modules } = result.output as { readonly modules: readonly IModule[] }
-  return new Set(modules.map((module) => module.source))
+  if (which === 'ever') return new Set(modules.map((module) => module.source))
+  const loaded = new Set<string>()
+  const load = (source: string): void => {
+    if (loaded.has(source)) return
+    loaded.add(source)
+    const dependencies = modules.find((module) => module.source === source)?.dependencies ?? []
+    for (const { dynamic, resolved } of dependencies) if (!dynamic) load(resolved)
+  }
+  load(`src/${entry}.ts`)
+  return loaded
 }
 
 const matching = (loaded: ReadonlySet<string>, pattern: RegExp): string[] => [...loaded].filter((name) => pattern.test(name))
@@ -35,7 +44,14 @@ describe('the core entry', () => {
 })
 
 describe('every entry but those made for Node', () => {
-  const entries = Object.values(entryPoints).filter((entry) => !['storage/file', 'ingest/parquet', 'registry/git'].includes(entry))
+  const forNode = ['storage/file', 'ingest/csv', 'ingest/parquet', 'registry/git']
+  const entries = Object.values(entryPoints).filter((entry) => !forNode.includes(entry))
+  test('ingest/csv loads what is of Node only when it is needed', async () => {
+    const atOnce = await loadedBy('ingest/csv', 'at once')
+    expect(atOnce.has('src/ingest/csv/input.ts')).toBe(true)
+    expect(matching(atOnce, nodeModule)).toEqual([])
+    expect(matching(await loadedBy('ingest/csv'), nodeModule)).not.toEqual([])
+  })
   test.each(entries)('%s loads nothing of Node', async (entry) => expect(matching(await loadedBy(entry), nodeModule)).toEqual([]))
   test.each(entries.filter((entry) => entry !== 'tfjs/index'))('%s loads no TensorFlow.js', async (entry) => {
     expect(matching(await loadedBy(entry), /tensorflow/)).toEqual([])
