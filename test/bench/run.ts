@@ -4,12 +4,19 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { aucBenchmark } from './auc.ts'
 import { densePredictBenchmark } from './dense-predict.ts'
+import { ingestBenchmark } from './ingest/ingest.ts'
 import type { Benchmark, Measured, Report, ReportingBenchmark } from './measure.ts'
 import { measure } from './measure.ts'
 import { registryBenchmark } from './registry/registry.ts'
 import { schemaBenchmark } from './schema.ts'
 
-const benchmarks: readonly (Benchmark | ReportingBenchmark)[] = [schemaBenchmark, aucBenchmark, densePredictBenchmark, registryBenchmark]
+const benchmarks: readonly (Benchmark | ReportingBenchmark)[] = [
+  schemaBenchmark,
+  aucBenchmark,
+  densePredictBenchmark,
+  registryBenchmark,
+  ingestBenchmark,
+]
 const folder = join('.millrace', 'bench')
 
 const [name] = process.argv.slice(2)
