@@ -1,6 +1,6 @@
 /**
- * The step from raw rows to a stored, checked and profiled dataset: {@link ingest}, over objects ({@link rows}), Arrow ({@link arrowBatches}) or a Parquet file
- * (`millrace/ingest/parquet`).
+ * The step from raw rows to a stored, checked and profiled dataset: {@link ingest}, over objects ({@link rows}), Arrow ({@link arrowBatches}), CSV
+ * (`millrace/ingest/csv`) or a Parquet file (`millrace/ingest/parquet`).
  *
  * @module millrace/ingest
  */

@@ -153,7 +153,8 @@ function quoteOf(quote: string): number {
 }
 
 function checkNames(names: readonly string[], argument: string): void {
-  const repeated = names.find((name, index) => names.indexOf(name) !== index)
+  const seen = new Set<string>()
+  const repeated = names.find((name) => seen.size === seen.add(name).size)
   if (names.length === 0 || names.includes('')) throw invalid(argument, 'names, none of them empty', JSON.stringify(names))
   if (repeated !== undefined) throw invalid(argument, 'each name once', JSON.stringify(repeated))
 }

@@ -139,17 +139,20 @@ function layoutOf(names: readonly string[], settings: CsvSettings, { columns: ne
   const positions = new Map(names.map((name, position) => [name, position]))
   for (const name of [...(settings.columns ?? []), ...settings.typedNames]) if (!positions.has(name)) throw columnNotFound(name, names)
   const chosen = settings.columns ?? names
-  const wanted = needed === undefined ? chosen : needed.filter((name) => chosen.includes(name))
-  if (wanted.length === 0) throw columnNotFound(needed?.[0] ?? '', chosen)
+  const choice = new Set(chosen)
+  const there = needed?.filter((name) => choice.has(name)) ?? []
+  // Without any column the number of rows would be lost; what is missing is for the schema to say.
+  const order = there.length === 0 ? chosen : there
+  const wanted = new Set(order)
   const expectations = new Map<string, ExpectedColumn>((expected ?? []).map((column) => [column.name, column]))
   const codes = new Uint8Array(names.length + 1)
   codes[names.length] = excess
   const columns = names.map((name, position): ScannedColumn => {
-    if (!wanted.includes(name)) return { name, isDeclared: false, onUnreadable: 'reject', time: undefined }
+    if (!wanted.has(name)) return { name, isDeclared: false, onUnreadable: 'reject', time: undefined }
     const expectation = expectations.get(name)
     const type = settings.declared(name) ?? (expectation === undefined ? undefined : declaredType(expectation.kind, delimiter, name))
     codes[position] = (type?.code ?? unknown) satisfies ColumnCode
     return { name, isDeclared: type !== undefined, onUnreadable: expectation?.onUnreadable ?? 'reject', time: type?.time }
   })
-  return { columns, codes, order: wanted.map((name) => positions.get(name) as number) }
+  return { columns, codes, order: order.map((name) => positions.get(name) as number) }
 }

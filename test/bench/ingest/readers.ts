@@ -96,7 +96,7 @@ async function udsv(path: string): Promise<() => Promise<Reading>> {
     let parser: ReturnType<typeof initParser> | undefined
     for await (const text of createReadStream(path, { encoding: 'utf8', highWaterMark: 1 << 18 })) {
       parser ??= initParser(inferSchema(text as string))
-      parser.chunk(text as string, parser.typedCols)
+      parser.chunk<unknown[]>(text as string, parser.typedCols)
     }
     const kept: readonly (readonly unknown[])[] = parser?.end() ?? []
     const distances = kept[distanceColumn] ?? []
