@@ -13,7 +13,7 @@ import { type CsvOptions, invalid, positive, settingsOf } from './csv/options.ts
 import { readBatches } from './csv/read-batches.ts'
 
 export type { ByteStream, CsvInput } from './csv/input.ts'
-export type { CsvOptions, CsvType } from './csv/options.ts'
+export type { CsvOptions, CsvType, CsvTypeName } from './csv/options.ts'
 
 const compressions = ['gzip', 'deflate', 'deflate-raw', 'brotli', 'none']
 

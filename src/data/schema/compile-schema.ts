@@ -47,7 +47,7 @@ export interface CheckOptions {
 /** A row schema, ready to check record batches column by column. */
 export interface CompiledSchema {
   readonly columns: readonly ColumnType[]
-  /** What a source of text should read the columns as. A field that takes other kinds too (coercion, a pipe, a union) is not among them. */
+  /** What a source of text should read the columns as: what goes into the fields. A field that takes several kinds (coercion, preprocessing) is not among them. */
   expected(onInvalid: 'reject' | 'null'): readonly ExpectedColumn[]
   /** What becomes of columns that the schema does not name: zod's `object`, `looseObject` and `strictObject`. */
   readonly otherColumns: 'drop' | 'keep' | 'refuse'
@@ -84,9 +84,10 @@ export function compileSchema(schema: RowSchema): CompiledSchema {
     columns,
     expected(onInvalid) {
       const nullable = new Set(columns.filter((column) => column.nullable).map(({ name }) => name))
-      return fields
-        .filter(({ takesOtherKinds }) => !takesOtherKinds)
-        .map(({ name, kind }) => ({ name, kind, onUnreadable: onInvalid === 'null' && nullable.has(name) ? 'null' : 'reject' }))
+      return fields.flatMap(({ name, inputKind, replacesUnreadable }): ExpectedColumn[] => {
+        const becomesNull = replacesUnreadable || (onInvalid === 'null' && nullable.has(name))
+        return inputKind === undefined ? [] : [{ name, kind: inputKind, onUnreadable: becomesNull ? 'null' : 'reject' }]
+      })
     },
     otherColumns,
     description: describeSchema(schema),

@@ -18,6 +18,10 @@ export interface Field {
   readonly predicates: readonly NumberPredicate[] | undefined
   /** Whether a value of another kind might be accepted: coercion, unions, preprocessing. */
   readonly takesOtherKinds: boolean
+  /** Of what must go in, so that a source of text can make it; undefined where that may be of several kinds. */
+  readonly inputKind: ColumnKind | undefined
+  /** Whether it has a value of its own for what cannot be read (`catch`). */
+  readonly replacesUnreadable: boolean
   /** zod's own verdict on one value. @throws {@link MillraceError} `SCHEMA_UNSUPPORTED` for a check that is asynchronous. */
   validate(value: unknown): Validated
 }
@@ -28,6 +32,8 @@ interface Shape {
   readonly optional: boolean
   readonly predicates: readonly NumberPredicate[] | undefined
   readonly takesOtherKinds: boolean
+  readonly inputKind: ColumnKind | undefined
+  readonly replacesUnreadable: boolean
 }
 
 /** @throws {@link MillraceError} `SCHEMA_UNSUPPORTED` when the field is no number, boolean, text or date. */
@@ -42,8 +48,7 @@ export function compileField(name: string, schema: ZodType): Field {
     }
     return result
   }
-  const { kind, nullable, optional, predicates, takesOtherKinds } = shape
-  return { name, kind, nullable, optional, predicates, takesOtherKinds, validate, onNull: nullResult(shape, validate) }
+  return { ...shape, name, kind: shape.kind, validate, onNull: nullResult(shape, validate) }
 }
 
 /** A null is null where the schema allows null, else it is an absent value. It is never coerced: 0 is not what is missing. */
@@ -104,14 +109,17 @@ function wrapped(def: ZodDef, path: string): Shape {
     case 'nonoptional':
       return { ...inner, optional: false, ...own }
     case 'catch':
-      return { ...inner, optional: true, predicates: undefined, takesOtherKinds: true }
+      return { ...inner, optional: true, predicates: undefined, takesOtherKinds: true, replacesUnreadable: true }
     default:
       throw unsupported(path, def.type)
   }
 }
 
 function leaf(kind: ColumnKind | undefined, def: ZodDef, predicates: readonly NumberPredicate[] | undefined): Shape {
-  return { kind, nullable: false, optional: false, predicates, takesOtherKinds: def.coerce === true }
+  const takesOtherKinds = def.coerce === true
+  // A number that becomes a text again has lost its zeros.
+  const inputKind = takesOtherKinds && kind !== 'text' ? undefined : kind
+  return { kind, nullable: false, optional: false, predicates, takesOtherKinds, inputKind, replacesUnreadable: false }
 }
 
 /** One of some values: numbers are looked up, texts are judged once each by zod. */
@@ -142,6 +150,8 @@ function unionShape(def: ZodDef, path: string): Shape {
     // What is left when null and undefined are taken off may be a single type.
     predicates: present.length === 1 && !hasChecks(def) ? present[0]?.predicates : undefined,
     takesOtherKinds: options.some((option) => option.takesOtherKinds),
+    inputKind: commonKind(present.map(({ inputKind }) => inputKind)),
+    replacesUnreadable: options.some(({ replacesUnreadable }) => replacesUnreadable),
   }
 }
 
@@ -152,8 +162,12 @@ function pipeShape(def: ZodDef, path: string): Shape {
   if (end._zod.def.type === 'transform') throw unsupported(path, 'a transform without a type after it: add .pipe(z.number()), say')
   const after = shapeOf(end, path)
   // A preprocessing function is asked what it makes of a null; it may refuse it.
-  const before = start._zod.def.type === 'transform' ? { nullable: true, optional: after.optional } : inputShape(start, path)
-  return { kind: after.kind, nullable: before.nullable, optional: before.optional, predicates: undefined, takesOtherKinds: true }
+  const before =
+    start._zod.def.type === 'transform'
+      ? { nullable: true, optional: after.optional, inputKind: undefined, replacesUnreadable: false }
+      : inputShape(start, path)
+  const { nullable, optional, inputKind, replacesUnreadable } = before
+  return { kind: after.kind, nullable, optional, predicates: undefined, takesOtherKinds: true, inputKind, replacesUnreadable }
 }
 
 /** The head of a pipe may itself end in a transform: only its null handling counts. */
@@ -162,6 +176,12 @@ function inputShape(schema: ZodType, path: string): Shape {
   return def.type === 'pipe' && def.in !== undefined && def.out?._zod.def.type === 'transform'
     ? inputShape(def.in, path)
     : shapeOf(schema, path)
+}
+
+function commonKind(kinds: readonly (ColumnKind | undefined)[]): ColumnKind | undefined {
+  const distinct = new Set(kinds)
+  if (distinct.has('number')) distinct.delete('integer')
+  return distinct.size === 1 ? kinds.find((kind) => distinct.has(kind)) : undefined
 }
 
 function kindOfValues(values: readonly unknown[], path: string): ColumnKind {

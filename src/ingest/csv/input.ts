@@ -1,4 +1,4 @@
-import { throwIfAborted, untilAborted, yieldToEventLoop } from '../../core/abort.ts'
+import { raceAbort, throwIfAborted, untilAborted, yieldToEventLoop } from '../../core/abort.ts'
 import { sha256HexAsync } from '../../core/digest.ts'
 import { MillraceError } from '../../core/error.ts'
 import { unreadable, unreadableFrom } from './faults.ts'
@@ -54,7 +54,7 @@ export class Input {
     if (input instanceof Uint8Array) return { chunks: slices(input, signal), isDecoded: false }
     if (input instanceof ArrayBuffer) return { chunks: slices(new Uint8Array(input), signal), isDecoded: false }
     if (input instanceof Blob) return { chunks: guarded(input.stream(), label, signal), isDecoded: false }
-    if (typeof input === 'function') return { chunks: guarded(await input(), label, signal), isDecoded: false }
+    if (typeof input === 'function') return { chunks: guarded(await this.#make(input, signal), label, signal), isDecoded: false }
     if (this.#isSpent) {
       throw new MillraceError('ARGUMENT_INVALID', {
         message: 'Expected a stream that can be read again. Received one that has been read: give a function that makes a new one.',
@@ -72,6 +72,15 @@ export class Input {
     if (typeof input === 'string' || input instanceof URL) return this.#stamp(String(input), signal)
     if (input instanceof Uint8Array) return sha256HexAsync(input)
     return input instanceof ArrayBuffer ? sha256HexAsync(new Uint8Array(input)) : undefined
+  }
+
+  async #make(make: () => ByteStream | Promise<ByteStream>, signal: AbortSignal | undefined): Promise<ByteStream> {
+    try {
+      return await raceAbort(Promise.resolve(make()), signal)
+    } catch (cause) {
+      throwIfAborted(signal)
+      throw unreadableFrom(this.#options.label, cause)
+    }
   }
 
   async #fetch(url: string, signal: AbortSignal | undefined): Promise<OpenedInput> {

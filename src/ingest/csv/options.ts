@@ -11,16 +11,15 @@ import { epochTime, type TimeParser, timePattern } from './time-pattern.ts'
  * seconds or milliseconds since 1970, or a pattern such as `dd/MM/yyyy HH:mm`.
  */
 export type CsvType =
-  | 'integer'
-  | 'number'
-  | 'boolean'
-  | 'text'
-  | 'time'
+  | CsvTypeName
   | {
       readonly kind: 'time'
       /** `iso`, `epoch-s`, `epoch-ms`, or a pattern of yyyy, MM, M, dd, d, HH, H, hh, h, mm, ss, SSS, a and other characters (letters between single quotes). */
       readonly format: string
     }
+
+/** A type that has a name. */
+export type CsvTypeName = 'integer' | 'number' | 'boolean' | 'text' | 'time'
 
 export interface CsvOptions {
   /** Names the file in reports of rejected rows; default its path, URL or name. */
@@ -32,7 +31,7 @@ export interface CsvOptions {
   /** Only these are read, in this order; the rest is passed over. Default: all. */
   readonly columns?: readonly string[]
   /** What columns are read as: one for all, or by name. Others are as `ingest`'s schema has them, else inferred. */
-  readonly types?: CsvType | Readonly<Record<string, CsvType>>
+  readonly types?: CsvTypeName | Readonly<Record<string, CsvType>>
   /** Records that the kinds of the other columns are inferred from; default 1,000. A later value that does not fit makes its column wider. */
   readonly inferRows?: number
   /** One ASCII character; default a comma. */
@@ -90,8 +89,8 @@ export function settingsOf(options: CsvOptions): CsvSettings {
   const onMalformed = options.onMalformed ?? 'skip'
   if (onMalformed !== 'skip' && onMalformed !== 'fail') throw invalid('onMalformed', "'skip' or 'fail'", String(onMalformed))
   const declare = (type: CsvType, name: string): DeclaredType => declaredType(type, delimiter, name)
-  const all = typeof types === 'string' || isTimeType(types) ? declare(types, '(all)') : undefined
-  const byName = new Map(all === undefined ? Object.entries(types).map(([name, type]) => [name, declare(type as CsvType, name)]) : [])
+  const all = typeof types === 'string' ? declare(types, '(all)') : undefined
+  const byName = new Map(typeof types === 'string' ? [] : Object.entries(types).map(([name, type]) => [name, declare(type, name)]))
   return {
     dialect: { delimiter, quote, maxFieldBytes: positive('maxFieldBytes', options.maxFieldBytes ?? 1 << 20) },
     nullTokens: new NullTokens(options.nullTokens ?? ['']),

@@ -80,13 +80,23 @@ describe('ingest of CSV', () => {
     expect(await causeOf({ onInvalid: 'fail' })).toMatchObject({ code: 'ROWS_REJECTED', details: { rejected: 1, sample: [{ line: 3 }] } })
   })
 
-  it('leaves to inference what the schema converts by itself', async () => {
-    const schema = z.object({ n: z.coerce.number(), t: z.string().transform(Number).pipe(z.number()) })
-    const stage = ingest({ source: csv(bytesOf('n,t\n1,2\n007,3\n'), { types: { t: 'text' }, inferRows: 1 }), schema })
+  it('gives fields that convert texts the texts, as they stand in the file', async () => {
+    const schema = z.object({
+      b: z.stringbool(),
+      t: z.string().transform(Number).pipe(z.number()),
+      c: z.coerce.string(),
+      n: z.coerce.number(),
+      u: z.union([z.int32(), z.number(), z.null()]),
+      k: z.number().catch(-1),
+    })
+    const text = 'b,t,c,n,u,k\ntrue,2,1.50,1,1,1\nno,3,007,007,2.5,bad\ntrue,4,x,3,,3\n'
+    const stage = ingest({ source: csv(bytesOf(text), { inferRows: 1 }), schema })
     const { output } = await new Pipeline('p').pipe(stage).run({ storage: new MemoryStorage() })
-    expect(await output.dataset.head(2)).toEqual([
-      { n: 1, t: 2 },
-      { n: 7, t: 3 },
+    expect(await output.dataset.head(3)).toEqual([
+      { b: true, t: 2, c: '1.50', n: 1, u: 1, k: 1 },
+      { b: false, t: 3, c: '007', n: 7, u: 2.5, k: -1 },
+      { b: true, t: 4, c: 'x', n: 3, u: null, k: 3 },
     ])
+    expect(output.rejected).toMatchObject({ count: 0, reasons: { 'k: not-a-number (set to null)': 1 } })
   })
 })

@@ -116,6 +116,7 @@ describe('csv: inputs', () => {
       [`${url}/cut.csv`, 'terminated'],
       ['http://127.0.0.1:1/', 'fetch failed'],
       [broken, 'the disk is gone'],
+      [() => Promise.reject(new Error('no such thing')), 'no such thing'],
       [(() => new Blob([text]).stream().pipeThrough(new TextDecoderStream())) as () => never, 'no Uint8Array (string)'],
     ]
     for (const [input, message] of cases) {
