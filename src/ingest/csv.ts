@@ -4,7 +4,6 @@
  * @module millrace/ingest/csv
  */
 
-import { sha256Hex } from '../core/digest.ts'
 import { canonicalJson } from '../core/json.ts'
 import type { Source } from '../data/source.ts'
 import { decompress } from './csv/decompress.ts'
@@ -48,7 +47,7 @@ export function csv(input: CsvInput, options: CsvOptions = {}): Source {
     label,
     async fingerprint({ signal }) {
       const content = await opener.fingerprint(signal)
-      return content === undefined ? undefined : `${content}-${optionsPrint(options)}`
+      return content === undefined ? undefined : content + optionsPrint(options)
     },
     async *open(request) {
       const { signal } = request
@@ -62,5 +61,5 @@ export function csv(input: CsvInput, options: CsvOptions = {}): Source {
 /** What of the options changes what is read. */
 function optionsPrint({ label: _label, fetch: _fetch, ...options }: CsvOptions): string {
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
-  return sha256Hex(canonicalJson(Object.fromEntries(given))).slice(0, 16)
+  return given.length === 0 ? '' : `-${canonicalJson(Object.fromEntries(given))}`
 }

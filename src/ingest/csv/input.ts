@@ -1,5 +1,4 @@
 import { raceAbort, throwIfAborted, untilAborted, yieldToEventLoop } from '../../core/abort.ts'
-import { sha256HexAsync } from '../../core/digest.ts'
 import { MillraceError } from '../../core/error.ts'
 import { unreadable, unreadableFrom } from './faults.ts'
 
@@ -70,8 +69,10 @@ export class Input {
     const input = this.#input
     if (typeof input === 'string' && !isUrl(input)) return fileStamp(input, this.#options.label)
     if (typeof input === 'string' || input instanceof URL) return this.#stamp(String(input), signal)
-    if (input instanceof Uint8Array) return sha256HexAsync(input)
-    return input instanceof ArrayBuffer ? sha256HexAsync(new Uint8Array(input)) : undefined
+    if (!(input instanceof Uint8Array || input instanceof ArrayBuffer)) return undefined
+    // On demand: a page that only reads need not load it.
+    const { sha256HexAsync } = await import('../../core/digest.ts')
+    return sha256HexAsync(input instanceof Uint8Array ? input : new Uint8Array(input))
   }
 
   async #make(make: () => ByteStream | Promise<ByteStream>, signal: AbortSignal | undefined): Promise<ByteStream> {
