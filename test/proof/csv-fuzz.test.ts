@@ -103,8 +103,26 @@ describe('numbers', () => {
       const unpadded = whole.replace(/^0+(?=\d)/, '')
       return `${sign}${unpadded}${fraction === null ? '' : `.${fraction}`}${exponent === null ? '' : `e${exponent}`}`
     })
+  // Halves between two doubles, and what is just beside them: nobody writes these by chance.
+  const nearHalf = fc
+    .tuple(
+      fc.integer({ min: 1, max: 2 ** 31 - 1 }),
+      fc.integer({ min: 0, max: 2 ** 21 }),
+      fc.integer({ min: 0, max: 11 }),
+      fc.constantFrom('', '0', '1', '9'),
+    )
+    .map(([low, high, shift, more]) => {
+      const odd = ((BigInt(high) << 32n) | BigInt(low) | (1n << 53n)) * 2n + 1n
+      const whole = String(odd << BigInt(Math.min(shift, 9)))
+      return shift === 11
+        ? `${whole}.${more}5`
+        : shift === 10
+          ? `${whole.slice(0, 3)}.${whole.slice(3)}${more}`
+          : whole + (more === '' ? '' : `.${more}`)
+    })
   const written = fc.oneof(
     decimal,
+    nearHalf,
     fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
     fc.integer().map(String),
     fc.float({ noNaN: true, noDefaultInfinity: true }).map(String),

@@ -1,12 +1,14 @@
-/** Powers of ten that a double holds exactly. */
-export const exactPowers: Float64Array = Float64Array.from({ length: 23 }, (_, power) => Number(`1e${power}`))
+import { exactPowers } from './exact-powers.ts'
+import { longDecimal } from './long-decimal.ts'
 
 const mostExactDigits = 15
+/** More do not go into two doubles without a rest. */
+const mostDigits = 19
 const [plus, minus, point, zero] = [43, 45, 46, 48]
 
 /**
  * Numbers from bytes, rounded as `Number` rounds them: a number of at most 15 digits and a power of ten up to 22 are both exact doubles, so one multiplication
- * or division gives the nearest double (Clinger, "How to Read Floating Point Numbers Accurately", PLDI 1990); others go through `Number`.
+ * or division gives the nearest double (Clinger, "How to Read Floating Point Numbers Accurately", PLDI 1990); up to 19 digits go through {@link longDecimal}, others through `Number`.
  */
 export class NumberParser {
   value = 0
@@ -21,6 +23,7 @@ export class NumberParser {
     if (position < to && (isNegative || (isLax && sign === plus))) position++
     const first = position
     let mantissa = 0
+    let tail = 0
     let digits = 0
     let decimals = 0
     for (; position < to; position++) {
@@ -28,6 +31,7 @@ export class NumberParser {
       if (digit < 0 || digit > 9) break
       if (digits > 0 || digit > 0) digits++
       if (digits <= mostExactDigits) mantissa = mantissa * 10 + digit
+      else if (digits <= mostDigits) tail = tail * 10 + digit
     }
     const wholeDigits = position - first
     if (!isLax && wholeDigits > 1 && bytes[first] === zero) return false
@@ -39,6 +43,7 @@ export class NumberParser {
         if (digit < 0 || digit > 9) break
         if (digits > 0 || digit > 0) digits++
         if (digits <= mostExactDigits) mantissa = mantissa * 10 + digit
+        else if (digits <= mostDigits) tail = tail * 10 + digit
       }
       decimals = position - start
       if (decimals === 0 && !isLax) return false
@@ -52,11 +57,14 @@ export class NumberParser {
       exponent = parsed
     }
     const power = exponent - decimals
-    if (digits > mostExactDigits || power > 22 || power < -22) this.value = Number(asciiText(bytes, from, to))
-    else {
-      const size = power < 0 ? mantissa / (exactPowers[-power] as number) : mantissa * (exactPowers[power] as number)
-      this.value = isNegative ? -size : size
+    let size = Number.NaN
+    if (power >= -22 && power <= 22) {
+      if (digits <= mostExactDigits)
+        size = power < 0 ? mantissa / (exactPowers[-power] as number) : mantissa * (exactPowers[power] as number)
+      else if (digits <= mostDigits && power <= 0) size = longDecimal(mantissa, tail, digits - mostExactDigits, -power)
     }
+    if (Number.isNaN(size)) this.value = Number(asciiText(bytes, from, to))
+    else this.value = isNegative ? -size : size
     return true
   }
 

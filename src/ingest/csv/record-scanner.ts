@@ -16,11 +16,12 @@ import {
   text,
   unknown,
 } from './column-code.ts'
+import { exactPowers } from './exact-powers.ts'
 import { type Dialect, FieldReader, fieldEnds, fieldTooLong, incomplete, strayQuote, textOf } from './field-reader.ts'
 import { type InferredKind, kindOfField, widen } from './infer.ts'
 import { IsoTimeParser } from './iso-time-parser.ts'
 import type { NullTokens } from './null-tokens.ts'
-import { exactPowers, NumberParser } from './number-parser.ts'
+import { NumberParser } from './number-parser.ts'
 import { hashStep, type TextCodes } from './text-codes.ts'
 import type { TimeParser } from './time-pattern.ts'
 import { isUtf8 } from './utf-8.ts'

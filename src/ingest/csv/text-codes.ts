@@ -71,7 +71,7 @@ export class TextCodes {
     const start = this.sizeBytes
     const end = start + (to - from)
     if (end > this.#bytes.length) this.#growBytes(end)
-    if (to - from < 32)
+    if (to - from < 128)
       for (let position = from, other = start; position < to; position++, other++) this.#bytes[other] = source[position] as number
     else this.#bytes.set(source.subarray(from, to), start)
     if (code === this.#hashes.length) this.#growTexts()
