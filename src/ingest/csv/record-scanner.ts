@@ -1,7 +1,7 @@
 import { latestMs } from '../../data/column.ts'
 import type { SourceRejection, SourceRejectionReason } from '../../data/source.ts'
 import type { BatchColumns } from './batch-columns.ts'
-import { booleanOf } from './boolean-parser.ts'
+import { booleanOf, plainBooleanAt } from './boolean-parser.ts'
 import type { ByteWindow } from './byte-window.ts'
 import {
   boolean,
@@ -144,7 +144,7 @@ export class RecordScanner {
     const { delimiter, quote, maxFieldBytes } = this.#dialect
     const { emptyIsNull, lengths: tokenLengths } = this.#nullTokens
     const batch = this.#batch
-    const { capacity, doubles, ints, nulls, texts } = batch
+    const { capacity, doubles, flags, ints, nulls, texts } = batch
     const codes = this.#codes
     const ends = this.#ends
     const times = this.#times
@@ -294,6 +294,15 @@ export class RecordScanner {
                 isRead = true
               }
             }
+            break
+          }
+          case 6: {
+            const length = plainBooleanAt(bytes, position)
+            if (length === 0 || ((tokenLengths >>> length) & 1) !== 0) break
+            position += length
+            byte = bytes[position] as number
+            ;(flags[column] as Uint8Array)[row] = length === 4 ? 1 : 0
+            isRead = ends[byte] !== 0
             break
           }
         }
