@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { Table, tableFromIPC, tableToIPC } from 'apache-arrow'
 import { MillraceError } from 'millrace'
 import { type CsvInput, type CsvOptions, csv } from 'millrace/ingest/csv'
 import { describe, expect, it } from 'vitest'
@@ -83,6 +84,18 @@ describe('csv: records', () => {
     const heavy = 'x'.repeat(1_000_000)
     const { sizes } = await read(`t\n${Array.from({ length: 50 }, (_, row) => `${row}${heavy}`).join('\n')}\n`)
     expect(sizes).toEqual([34, 16])
+  })
+
+  it('gives batches that Arrow itself can write and read, with dictionaries that grow', async () => {
+    const lines = Array.from({ length: 70_000 }, (_, row) => `${row % 3 === 0 ? '' : `é${row >> 8}`},${row}`)
+    let first = 0
+    for await (const batch of csv(bytesOf(`t,n\n${lines.join('\n')}\n`)).open({})) {
+      const copy = tableFromIPC(tableToIPC(new Table([batch])))
+      const texts = copy.getChild('t')?.toArray() as readonly (string | null)[]
+      expect([...texts].map((text, row) => `${text ?? ''},${row + first}`)).toEqual(lines.slice(first, first + batch.numRows))
+      first += batch.numRows
+    }
+    expect(first).toBe(70_000)
   })
 
   it('reads columns called like what objects have, and like numbers, in their order', async () => {
