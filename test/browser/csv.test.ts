@@ -60,3 +60,23 @@ test('ends a fetch when its signal aborts, and goes through ingest', async () =>
   const { output } = await new Pipeline('p').pipe(ingest({ source: csv(blob), schema })).run({ storage: new MemoryStorage() })
   expect([output.dataset.rowCount, output.rejected.count]).toEqual([rows - 1, 1])
 })
+
+test('reads under a content security policy that forbids eval', async () => {
+  const frame = document.createElement('iframe')
+  const policy = "default-src 'self'; script-src 'self' 'nonce-test'"
+  frame.srcdoc = `<meta http-equiv="Content-Security-Policy" content="${policy}"><script type="module" nonce="test">
+    import { csv } from '/src/ingest/csv.ts'
+    let evaluated = true
+    try { new Function('return 1')() } catch { evaluated = false }
+    let rows = 0
+    const text = new TextEncoder().encode('a,b,c,d\\n1,2.5,x,2001-01-01\\n2,"y",,\\n')
+    for await (const batch of csv(text, { inferRows: 1 }).open({})) rows += batch.numRows
+    parent.postMessage({ evaluated, rows }, '*')
+  </script>`
+  const answer = new Promise((resolve) =>
+    addEventListener('message', ({ data, source }) => source === frame.contentWindow && resolve(data)),
+  )
+  document.body.append(frame)
+  expect(await answer).toEqual({ evaluated: false, rows: 2 })
+  frame.remove()
+})
